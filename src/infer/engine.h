@@ -1,0 +1,106 @@
+/**
+ * infer/engine.h: sessions: requests go in (submit), all advance together (step), text comes out.
+ *
+ * The mechanism, not the policy: the engine batches what is submitted, shares common prefixes, and
+ * samples; who waits, sleeps or is refused is decided above.
+ *
+ *     FR_TRY(fr_engine_open("model.gguf", &(fr_engine_options){ .threads = 2 }, &engine, err));
+ *     fr_request request = { .prompt = FR_STR("Once upon a time"), .sampling.max_tokens = 32 };
+ *     FR_TRY(fr_engine_submit(engine, &request, &id, err));
+ *     while (fr_engine_busy(engine))
+ *         FR_TRY(fr_engine_step(engine, err));
+ *     const fr_completion *done = fr_engine_result(engine, id);   borrowed until released
+ *     fr_engine_release(engine, id);
+ *
+ * Text does not change with batch, prefix cache or thread count. Threads: one caller at a time.
+ */
+#ifndef FR_INFER_ENGINE_H
+#define FR_INFER_ENGINE_H
+
+#include "base/progress.h"
+#include "model/model.h"
+
+typedef struct fr_engine fr_engine;
+
+typedef struct {
+    int threads;         /* 0: one per processor */
+    size_t context;      /* largest prompt + completion; 0: the model's */
+    size_t max_batch;    /* sequences stepped together; 0: 16 */
+    size_t step_tokens;  /* prompt tokens in one step at most; 0: 256 */
+    bool no_prefix_cache;
+    fr_work_sink work;
+} fr_engine_options;
+
+/** Zero is greedy: temperature 0, no cut-offs, up to the context's end. */
+typedef struct {
+    double temperature;
+    int top_k;      /* 0: off */
+    double top_p;   /* 0 or 1: off */
+    double min_p;   /* 0: off */
+    uint64_t seed;
+    size_t max_tokens; /* 0: until the context is full */
+    const char *const *stop; /* stop strings; NULL: none. The text ends before them. */
+    size_t n_stop;
+} fr_sampling;
+
+typedef struct {
+    fr_str prompt;       /* or ids */
+    const int32_t *ids;
+    size_t n_ids;
+    bool no_special;     /* do not add BOS */
+    fr_sampling sampling;
+    const fr_adapter *adapter; /* NULL: none; must outlive the request */
+    /** Called on the step's thread with complete characters only. NULL: none. */
+    void (*on_text)(void *user, fr_str piece);
+    void *user;
+} fr_request;
+
+typedef enum fr_finish { FR_FINISH_NONE, FR_FINISH_STOP, FR_FINISH_LENGTH, FR_FINISH_CANCELLED } fr_finish;
+const char *fr_finish_name(fr_finish f); /* "stop", "length", "cancelled" */
+
+typedef struct {
+    const char *text;
+    const int32_t *ids; /* [completion_tokens] */
+    size_t prompt_tokens, cached_tokens, completion_tokens;
+    fr_finish finish;
+    double prefill_s, decode_s; /* wall time of the steps it was in, by its share of their FLOPs */
+    double flops;
+} fr_completion;
+
+int fr_engine_open(const char *model_path, const fr_engine_options *options, fr_engine **out,
+                   fr_err *err);
+/** On a model that is already open; shared, must outlive the engine. */
+int fr_engine_new(fr_model *model, const fr_engine_options *options, fr_engine **out, fr_err *err);
+void fr_engine_free(fr_engine *e);
+FR_AUTOPTR_DEFINE(fr_engine);
+fr_model *fr_engine_model(fr_engine *e);
+fr_pool *fr_engine_pool(fr_engine *e);
+double fr_engine_load_s(const fr_engine *e);
+void fr_engine_listen(fr_engine *e, fr_work_sink work); /* replaces the sink */
+
+/** FR_E_LIMIT when the prompt does not fit the context (never cut silently). Copies what it needs. */
+int fr_engine_submit(fr_engine *e, const fr_request *request, uint64_t *id, fr_err *err);
+bool fr_engine_busy(const fr_engine *e);
+int fr_engine_step(fr_engine *e, fr_err *err);
+void fr_engine_cancel(fr_engine *e, uint64_t id);
+/** NULL while it runs. Borrowed until release. */
+const fr_completion *fr_engine_result(const fr_engine *e, uint64_t id);
+void fr_engine_release(fr_engine *e, uint64_t id);
+
+/**
+ * Sum of log-probabilities of `continuation` after `prompt` (both tokenized apart), one for each
+ * of n; prompts that share a prefix are computed once.
+ */
+typedef struct {
+    fr_str prompt, continuation;
+    double logprob;   /* out */
+    size_t n_tokens;  /* out: tokens of the continuation */
+} fr_scored;
+int fr_engine_score(fr_engine *e, const fr_adapter *adapter, fr_scored *items, size_t n,
+                    fr_err *err);
+
+/** Negative log-likelihood of a text in windows of `window` tokens (0: the context). */
+int fr_engine_nll(fr_engine *e, fr_str text, size_t window, double *nll_sum, size_t *n_tokens,
+                  const fr_progress *progress, fr_err *err);
+
+#endif

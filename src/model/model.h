@@ -1,0 +1,95 @@
+/**
+ * model/model.h: a model file, opened: what it is, its tokenizer, and its forward and backward.
+ *
+ * A file is mapped, every header field is checked before use, and the architecture's row of
+ * model/arch.c says which operations make the model. That one list serves inference (packed
+ * weights, row by row) and training (FP32, with gradients).
+ *
+ *     FR_AUTOPTR(fr_model) model = NULL;
+ *     FR_TRY(fr_model_open("models/frugal-tiny.gguf", &model, err));
+ *     printf("%zu layers\n", fr_model_shape(model)->n_layers);
+ *
+ * Threads: an opened model is immutable and may be shared; a state (KV) belongs to one thread.
+ */
+#ifndef FR_MODEL_MODEL_H
+#define FR_MODEL_MODEL_H
+
+#include <frugal/work.h>
+#include "base/pool.h"
+#include "model/gguf.h"
+#include "text/tokenizer.h"
+
+typedef struct fr_model fr_model;
+
+typedef struct {
+    const char *architecture; /* "llama"; static */
+    size_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn_dim, n_vocab, context;
+    float norm_eps, rope_theta;
+    size_t rope_dim;
+    bool tied; /* the output matrix is the embedding */
+} fr_shape;
+
+int fr_model_open(const char *path, fr_model **out, fr_err *err);
+void fr_model_free(fr_model *m);
+FR_AUTOPTR_DEFINE(fr_model);
+
+const fr_shape *fr_model_shape(const fr_model *m);
+const fr_tokenizer *fr_model_tokenizer(const fr_model *m);
+const fr_gguf *fr_model_file(const fr_model *m);
+const char *fr_model_name(const fr_model *m); /* general.name, else the file's name */
+const char *fr_model_path(const fr_model *m);
+/** SHA-256 of the file; computed once, then kept. */
+int fr_model_hash(fr_model *m, const char **hex, fr_err *err);
+uint64_t fr_model_n_params(const fr_model *m);
+uint64_t fr_model_weight_bytes(const fr_model *m);
+/** FLOPs of one token at a position: 2 per weight touched, plus attention over what is before. */
+double fr_shape_flops_per_token(const fr_shape *s, size_t position, bool with_logits);
+/** Bytes of KV cache a token takes. */
+size_t fr_shape_kv_bytes_per_token(const fr_shape *s);
+
+/* ---- adapters ---------------------------------------------------------------------------- */
+
+/** Low-rank additions to weights (LoRA, Hu et al. 2021, arXiv:2106.09685), read from a PEFT
+ * folder or a GGUF LoRA file; applied by states that name it. Immutable. */
+typedef struct fr_adapter fr_adapter;
+int fr_adapter_open(const fr_model *m, const char *path, fr_adapter **out, fr_err *err);
+void fr_adapter_free(fr_adapter *a);
+FR_AUTOPTR_DEFINE(fr_adapter);
+
+/* ---- inference --------------------------------------------------------------------------- */
+
+/**
+ * The keys and values of a number of sequences, addressed by (sequence, position) behind an
+ * opaque handle: how they lie in memory is the room's business.
+ */
+typedef struct fr_kv fr_kv;
+int fr_kv_new(const fr_model *m, size_t n_sequences, size_t context, fr_kv **out, fr_err *err);
+void fr_kv_free(fr_kv *kv);
+FR_AUTOPTR_DEFINE(fr_kv);
+/** Forgets what a sequence has from a position on. */
+void fr_kv_truncate(fr_kv *kv, size_t sequence, size_t position);
+/** Copies positions 0…n-1 of one sequence into another (shared prefix). */
+void fr_kv_copy(fr_kv *kv, size_t from, size_t to, size_t n);
+size_t fr_kv_length(const fr_kv *kv, size_t sequence);
+size_t fr_kv_bytes(const fr_kv *kv);
+
+/** One row of a forward step: a token at a position of a sequence. */
+typedef struct {
+    int32_t token;
+    uint32_t sequence, position;
+    bool want_logits;
+} fr_row;
+
+/**
+ * One step over n rows (prompt and generated tokens alike; rows of one sequence in rising
+ * position). Each output is a function of its own row's tokens and the weights: bits do not depend
+ * on what else is in the batch, nor on the pool.
+ *
+ * logits   [number of rows with want_logits][n_vocab] f32, in row order.
+ * adapter  NULL or of this model.
+ * Errors   FR_E_LIMIT position beyond the KV's context; FR_E_USAGE token id out of range.
+ */
+int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
+                     const fr_row *rows, size_t n, float *logits, fr_err *err);
+
+#endif

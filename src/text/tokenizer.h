@@ -1,0 +1,105 @@
+/**
+ * text/tokenizer.h: text to token ids and back, and the training of a vocabulary.
+ *
+ * The room knows no model file: whoever reads one fills a plain fr_vocab. (A second door of the
+ * room, text/utf8.h, holds UTF-8.)
+ *
+ *     FR_TRY(fr_tokenizer_new(&vocab, &tok, err));
+ *     fr_ids ids = { 0 };
+ *     FR_TRY(fr_tokenizer_encode(tok, FR_STR("Once upon"), FR_ENCODE_BOS, &ids, err));
+ *
+ * Threads: a tokenizer is immutable; any number of threads may use it.
+ */
+#ifndef FR_TEXT_TOKENIZER_H
+#define FR_TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/buf.h"
+
+typedef enum fr_vocab_kind {
+    FR_VOCAB_NONE,
+    FR_VOCAB_BPE, /* byte-level byte-pair encoding with ranked merges (GPT-2 and its heirs) */
+    FR_VOCAB_SPM  /* SentencePiece BPE with scores and byte fallback (Llama 1, 2) */
+} fr_vocab_kind;
+
+/** As in GGUF's tokenizer.ggml.token_type. */
+typedef enum fr_token_type {
+    FR_TOKEN_NONE,
+    FR_TOKEN_NORMAL,
+    FR_TOKEN_UNKNOWN,
+    FR_TOKEN_CONTROL,
+    FR_TOKEN_USER,
+    FR_TOKEN_UNUSED,
+    FR_TOKEN_BYTE
+} fr_token_type;
+
+/** Plain tables, all borrowed for the call of fr_tokenizer_new() only. Ids of -1: none. */
+typedef struct {
+    fr_vocab_kind kind;
+    const char *pre; /* pre-tokenizer, as in tokenizer.ggml.pre: "gpt-2", "llama-bpe"…; NULL: default */
+    const fr_str *tokens; /* [n], as stored in the file (byte-level alphabet for BPE, U+2581 for SPM) */
+    const float *scores;  /* [n] or NULL */
+    const uint8_t *types; /* [n] of fr_token_type, or NULL: all normal */
+    size_t n;
+    const fr_str *merges; /* [n_merges] "left right", best first; BPE */
+    size_t n_merges;
+    int32_t bos, eos, unk, pad;
+    bool add_bos, add_eos, add_space_prefix;
+} fr_vocab;
+
+typedef struct fr_tokenizer fr_tokenizer;
+
+/** Token ids that grow; zero-initialized is empty. */
+typedef struct {
+    int32_t *at;
+    size_t n, cap;
+} fr_ids;
+void fr_ids_put(fr_ids *ids, int32_t id);
+void fr_ids_clear(fr_ids *ids);
+void fr_ids_fini(fr_ids *ids);
+FR_AUTO_DEFINE(fr_ids);
+
+int fr_tokenizer_new(const fr_vocab *vocab, fr_tokenizer **out, fr_err *err);
+void fr_tokenizer_free(fr_tokenizer *t);
+FR_AUTOPTR_DEFINE(fr_tokenizer);
+
+enum {
+    FR_ENCODE_PLAIN = 0,
+    FR_ENCODE_BOS = 1,    /* BOS first and EOS last where the vocabulary asks for them */
+    FR_ENCODE_SPECIAL = 2 /* control tokens written out in the text are recognized */
+};
+
+/** Appends to ids. Invalid UTF-8 is encoded byte by byte, never refused. */
+int fr_tokenizer_encode(const fr_tokenizer *t, fr_str text, int flags, fr_ids *ids, fr_err *err);
+/** Appends the bytes of the ids (may end inside a character); control tokens give nothing
+ * unless special. */
+void fr_tokenizer_decode(const fr_tokenizer *t, const int32_t *ids, size_t n, bool special,
+                         fr_buf *out);
+/** The bytes of one token. Borrowed. Control tokens give their name. */
+fr_str fr_tokenizer_piece(const fr_tokenizer *t, int32_t id);
+bool fr_tokenizer_is_control(const fr_tokenizer *t, int32_t id);
+size_t fr_tokenizer_n_vocab(const fr_tokenizer *t);
+int32_t fr_tokenizer_bos(const fr_tokenizer *t);
+int32_t fr_tokenizer_eos(const fr_tokenizer *t);
+
+/** A trained byte-level BPE vocabulary; its strings are owned by it. */
+typedef struct {
+    fr_str *tokens;
+    fr_str *merges;
+    uint8_t *types;
+    size_t n, n_merges;
+    char *memory;
+} fr_bpe;
+
+/**
+ * Learns byte-level BPE (Sennrich et al. 2016, arXiv:1508.07909; bytes as in GPT-2) from texts
+ * with the "gpt-2" pre-tokenizer: ids 0…n_special-1 are the control tokens given, then the 256
+ * bytes, then merges by falling count (ties: the pair of smaller ids). Deterministic.
+ */
+int fr_bpe_train(const fr_str *texts, size_t n_texts, const char *const *special, size_t n_special,
+                 size_t n_vocab, fr_bpe *out, fr_err *err);
+void fr_bpe_fini(fr_bpe *b);
+FR_AUTO_DEFINE(fr_bpe);
+
+#endif
