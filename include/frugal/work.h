@@ -34,10 +34,10 @@ typedef enum fr_work_kind {
 
 /** The part of one sequence in a step. */
 typedef struct fr_work_part {
-    uint64_t sequence;        /* the engine's id of the request */
-    uint32_t prompt_tokens;   /* prompt tokens computed in this step (not those from a cache) */
+    uint64_t sequence;      /* the engine's id of the request */
+    uint32_t prompt_tokens; /* prompt tokens computed in this step (not those from a cache) */
     uint32_t generated_tokens;
-    double flops;             /* this sequence's own work; the parts sum to the event's flops */
+    double flops; /* this sequence's own work; the parts sum to the event's flops */
 } fr_work_part;
 
 /**

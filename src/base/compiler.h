@@ -9,9 +9,9 @@
 #define FR_THREAD_LOCAL                _Thread_local
 #define FR_EXPORT                      __attribute__((visibility("default")))
 
-#define FR_MIN(a, b)        ((a) < (b) ? (a) : (b))
-#define FR_MAX(a, b)        ((a) > (b) ? (a) : (b))
-#define FR_COUNT_OF(array)  (sizeof(array) / sizeof((array)[0]))
+#define FR_MIN(a, b)       ((a) < (b) ? (a) : (b))
+#define FR_MAX(a, b)       ((a) > (b) ? (a) : (b))
+#define FR_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /**
  * FR_AUTO(type) name: type_fini(&name) runs on every way out; initialize it at once.

@@ -54,8 +54,7 @@ const fr_node *fr_node_get(const fr_node *map, const char *key);
 int fr_doc_get_text(const fr_node *map, const char *key, bool required, const char **out,
                     fr_err *err);
 int fr_doc_get_f64(const fr_node *map, const char *key, bool required, double *out, fr_err *err);
-int fr_doc_get_i64(const fr_node *map, const char *key, bool required, long long *out,
-                   fr_err *err);
+int fr_doc_get_i64(const fr_node *map, const char *key, bool required, long long *out, fr_err *err);
 int fr_doc_get_bool(const fr_node *map, const char *key, bool required, bool *out, fr_err *err);
 /** Which of the NULL-terminated words it is, from 0. */
 int fr_doc_get_word(const fr_node *map, const char *key, bool required, const char *const *words,

@@ -14,7 +14,8 @@
 /** Fills err (which may be NULL), returns code. hint may be NULL: no way out is known. */
 int fr_fail(fr_err *err, int code, const char *hint, const char *fmt, ...) FR_PRINTF(4, 5);
 
-/** The same for a failed system call: ": strerror(errno)" is added, ENOENT, EACCES… pick the code. */
+/** The same for a failed system call: ": strerror(errno)" is added, ENOENT, EACCES… pick the code.
+ */
 int fr_fail_errno(fr_err *err, const char *hint, const char *fmt, ...) FR_PRINTF(3, 4);
 
 /** Puts "context: " before what an error says; keeps code and hint. Returns err's code. */

@@ -13,13 +13,13 @@
 #include "base/progress.h"
 
 typedef struct {
-    const char *const *argv;  /* NULL-terminated; or */
-    const char *shell;        /* a line for /bin/sh -c */
-    const char *cwd;          /* NULL: ours */
-    const char *const *env;   /* NULL-terminated NAME=VALUE added to ours; NULL: none */
-    fr_str input;             /* on stdin, then end of file */
-    double timeout_s;         /* 0: none */
-    size_t output_limit_bytes; /* 0: 64 MiB */
+    const char *const *argv;     /* NULL-terminated; or */
+    const char *shell;           /* a line for /bin/sh -c */
+    const char *cwd;             /* NULL: ours */
+    const char *const *env;      /* NULL-terminated NAME=VALUE added to ours; NULL: none */
+    fr_str input;                /* on stdin, then end of file */
+    double timeout_s;            /* 0: none */
+    size_t output_limit_bytes;   /* 0: 64 MiB */
     const fr_progress *progress; /* asked for `stopped` about ten times a second while it runs */
 } fr_proc_options;
 

@@ -23,10 +23,10 @@
 typedef struct fr_engine fr_engine;
 
 typedef struct {
-    int threads;         /* 0: one per processor */
-    size_t context;      /* largest prompt + completion; 0: the model's */
-    size_t max_batch;    /* sequences stepped together; 0: 16 */
-    size_t step_tokens;  /* prompt tokens in one step at most; 0: 256 */
+    int threads;        /* 0: one per processor */
+    size_t context;     /* largest prompt + completion; 0: the model's */
+    size_t max_batch;   /* sequences stepped together; 0: 16 */
+    size_t step_tokens; /* prompt tokens in one step at most; 0: 256 */
     bool no_prefix_cache;
     fr_work_sink work;
 } fr_engine_options;
@@ -34,20 +34,20 @@ typedef struct {
 /** Zero is greedy: temperature 0, no cut-offs, up to the context's end. */
 typedef struct {
     double temperature;
-    int top_k;      /* 0: off */
-    double top_p;   /* 0 or 1: off */
-    double min_p;   /* 0: off */
+    int top_k;    /* 0: off */
+    double top_p; /* 0 or 1: off */
+    double min_p; /* 0: off */
     uint64_t seed;
-    size_t max_tokens; /* 0: until the context is full */
+    size_t max_tokens;       /* 0: until the context is full */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */
     size_t n_stop;
 } fr_sampling;
 
 typedef struct {
-    fr_str prompt;       /* or ids */
+    fr_str prompt; /* or ids */
     const int32_t *ids;
     size_t n_ids;
-    bool no_special;     /* do not add BOS */
+    bool no_special; /* do not add BOS */
     fr_sampling sampling;
     const fr_adapter *adapter; /* NULL: none; must outlive the request */
     /** Called on the step's thread with complete characters only. NULL: none. */
@@ -55,7 +55,12 @@ typedef struct {
     void *user;
 } fr_request;
 
-typedef enum fr_finish { FR_FINISH_NONE, FR_FINISH_STOP, FR_FINISH_LENGTH, FR_FINISH_CANCELLED } fr_finish;
+typedef enum fr_finish {
+    FR_FINISH_NONE,
+    FR_FINISH_STOP,
+    FR_FINISH_LENGTH,
+    FR_FINISH_CANCELLED
+} fr_finish;
 const char *fr_finish_name(fr_finish f); /* "stop", "length", "cancelled" */
 
 typedef struct {
@@ -78,7 +83,8 @@ fr_pool *fr_engine_pool(fr_engine *e);
 double fr_engine_load_s(const fr_engine *e);
 void fr_engine_listen(fr_engine *e, fr_work_sink work); /* replaces the sink */
 
-/** FR_E_LIMIT when the prompt does not fit the context (never cut silently). Copies what it needs. */
+/** FR_E_LIMIT when the prompt does not fit the context (never cut silently). Copies what it needs.
+ */
 int fr_engine_submit(fr_engine *e, const fr_request *request, uint64_t *id, fr_err *err);
 bool fr_engine_busy(const fr_engine *e);
 int fr_engine_step(fr_engine *e, fr_err *err);
@@ -93,8 +99,8 @@ void fr_engine_release(fr_engine *e, uint64_t id);
  */
 typedef struct {
     fr_str prompt, continuation;
-    double logprob;   /* out */
-    size_t n_tokens;  /* out: tokens of the continuation */
+    double logprob;  /* out */
+    size_t n_tokens; /* out: tokens of the continuation */
 } fr_scored;
 int fr_engine_score(fr_engine *e, const fr_adapter *adapter, fr_scored *items, size_t n,
                     fr_err *err);

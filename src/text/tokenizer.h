@@ -37,8 +37,10 @@ typedef enum fr_token_type {
 /** Plain tables, all borrowed for the call of fr_tokenizer_new() only. Ids of -1: none. */
 typedef struct {
     fr_vocab_kind kind;
-    const char *pre; /* pre-tokenizer, as in tokenizer.ggml.pre: "gpt-2", "llama-bpe"…; NULL: default */
-    const fr_str *tokens; /* [n], as stored in the file (byte-level alphabet for BPE, U+2581 for SPM) */
+    const char
+        *pre; /* pre-tokenizer, as in tokenizer.ggml.pre: "gpt-2", "llama-bpe"…; NULL: default */
+    const fr_str
+        *tokens; /* [n], as stored in the file (byte-level alphabet for BPE, U+2581 for SPM) */
     const float *scores;  /* [n] or NULL */
     const uint8_t *types; /* [n] of fr_token_type, or NULL: all normal */
     size_t n;

@@ -24,11 +24,11 @@ typedef struct {
 
 typedef struct {
     fr_train_method method;
-    const char *base;         /* GGUF; NULL for scratch */
-    const fr_shape *shape;    /* scratch: with n_vocab of the tokenizer */
+    const char *base;           /* GGUF; NULL for scratch */
+    const fr_shape *shape;      /* scratch: with n_vocab of the tokenizer */
     const char *tokenizer_from; /* scratch: a GGUF whose vocabulary is taken */
-    const char *out;          /* LoRA: a PEFT folder; full, scratch: a GGUF */
-    fr_format out_format;     /* of matrices in a GGUF; default F32 (0) */
+    const char *out;            /* LoRA: a PEFT folder; full, scratch: a GGUF */
+    fr_format out_format;       /* of matrices in a GGUF; default F32 (0) */
     const char *checkpoint_dir; /* NULL: no checkpoints, no resume */
     double checkpoint_every_s;  /* 0: 120 */
 
@@ -37,25 +37,31 @@ typedef struct {
     const fr_example *dev; /* NULL: no early stopping */
     size_t n_dev;
 
-    size_t sequence;      /* tokens of a packed sequence; 0: 256 */
-    size_t batch_tokens;  /* of an optimizer step (accumulated); 0: 2048 */
-    double lr;            /* 0: by method: LoRA 2e-3, full 5e-4, scratch 3e-3 */
+    size_t sequence;           /* tokens of a packed sequence; 0: 256 */
+    size_t batch_tokens;       /* of an optimizer step (accumulated); 0: 2048 */
+    double lr;                 /* 0: by method: LoRA 2e-3, full 5e-4, scratch 3e-3 */
     double weight_decay, clip; /* clip 0: 1.0 */
     size_t warmup_steps;
-    double final_lr_ratio;     /* cosine end; 0: 0.1 */
+    double final_lr_ratio;         /* cosine end; 0: 0.1 */
     size_t max_epochs, max_tokens; /* whichever comes first; 0: no bound (one must be given) */
-    double max_s;              /* wall-clock budget; ends with stopped_by = budget */
-    size_t patience;           /* evaluations of dev without improvement; 0: 3 */
-    size_t eval_every_tokens;  /* 0: an epoch */
-    size_t lora_rank;          /* 0: 8 */
-    double lora_alpha;         /* 0: 2 × rank */
+    double max_s;                  /* wall-clock budget; ends with stopped_by = budget */
+    size_t patience;               /* evaluations of dev without improvement; 0: 3 */
+    size_t eval_every_tokens;      /* 0: an epoch */
+    size_t lora_rank;              /* 0: 8 */
+    double lora_alpha;             /* 0: 2 × rank */
     uint64_t seed;
     int threads;
     const fr_progress *progress;
     fr_work_sink work;
 } fr_train_options;
 
-typedef enum { FR_STOP_NONE, FR_STOP_DONE, FR_STOP_EARLY, FR_STOP_BUDGET, FR_STOP_INTERRUPTED } fr_train_stop;
+typedef enum {
+    FR_STOP_NONE,
+    FR_STOP_DONE,
+    FR_STOP_EARLY,
+    FR_STOP_BUDGET,
+    FR_STOP_INTERRUPTED
+} fr_train_stop;
 
 typedef struct {
     double loss_first, loss_last, dev_loss_first, dev_loss_best;
@@ -72,6 +78,7 @@ int fr_train(const fr_train_options *options, fr_train_result *out, fr_err *err)
 
 /** FLOPs that training would take, to predict before spending (6 per weight and token, and
  * attention; LoRA 4). */
-double fr_train_flops(fr_train_method method, const fr_shape *shape, size_t sequence, size_t tokens);
+double fr_train_flops(fr_train_method method, const fr_shape *shape, size_t sequence,
+                      size_t tokens);
 
 #endif
