@@ -1,0 +1,43 @@
+/**
+ * adapt/adapt.h: the ladder of customization strategies, climbed by predicted horizon energy; its
+ * verdict is a JSON document with the stable keys, written beside the chosen rung's artefact.
+ *
+ * A rung is one row: fits, predict, build, evaluate, save, resume key (adapt/rung.h). Each rung is
+ * really run and metered as a phase of one run. Nothing that a rung learns reaches another.
+ */
+#ifndef FR_ADAPT_ADAPT_H
+#define FR_ADAPT_ADAPT_H
+
+#include <jansson.h>
+#include "base/progress.h"
+#include "run/run.h"
+
+typedef struct fr_task fr_task;
+/** Reads and checks a task file and its data; errors name line, column and key. */
+int fr_task_load(const char *path, fr_task **out, fr_err *err);
+void fr_task_free(fr_task *task);
+FR_AUTOPTR_DEFINE(fr_task);
+/** Writes a task file (and splits) for a CSV or JSONL file; never over an existing one. */
+int fr_task_init(const char *data_path, const char *task_path, fr_buf *told, fr_err *err);
+
+typedef struct {
+    const char *out_dir;    /* NULL: adapted/TASK */
+    const char *ledger;     /* as fr_run_options */
+    fr_place_options place; /* over the task's */
+    int threads;
+    bool never_stop; /* over the task's stop */
+    bool fresh;      /* do not resume an interrupted climb */
+    uint64_t seed;
+    const char *const *argv;
+    const fr_progress *progress;
+    /** Told as each thing happens: "plan" (expected s and J per rung), "rung-begin", "rung-end"
+     * with the rung's object, "verdict". NULL: nobody. */
+    void (*on_event)(void *user, const char *event, const json_t *object);
+    void *user;
+} fr_adapt_options;
+
+/** 0 and *verdict (owned, json_decref) also when no rung met the target: see met in the rungs.
+ * FR_E_INTERRUPTED: what was done is kept and the next call goes on there. */
+int fr_adapt(fr_task *task, const fr_adapt_options *options, json_t **verdict, fr_err *err);
+
+#endif

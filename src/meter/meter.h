@@ -1,0 +1,104 @@
+/**
+ * meter/meter.h: what a process tree draws: sensors where there are some, named models elsewhere.
+ *
+ * A meter accumulates from the moment it is opened; two readings and a subtraction give any window,
+ * so phases, nested windows and buckets are all the same thing.
+ *
+ *     FR_TRY(fr_meter_open(&(fr_meter_options){ .pid = child }, &meter, err));
+ *     fr_reading a, b, used;
+ *     FR_TRY(fr_meter_read(meter, &a, err));
+ *     …
+ *     FR_TRY(fr_meter_read(meter, &b, err));
+ *     fr_reading_between(&a, &b, &used);
+ *     printf("%.1f J\n", fr_reading_total(&used).value_j);
+ *
+ * Energy is conserved and not by construction: each device has what the machine drew, the part the
+ * tree worked for (active), and idle; what is neither is the remainder (others' work), a line of
+ * its own. Nothing is rescaled.
+ */
+#ifndef FR_METER_METER_H
+#define FR_METER_METER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <frugal/figure.h>
+#include "base/err.h"
+
+typedef struct fr_meter fr_meter;
+
+typedef enum fr_device_kind {
+    FR_DEVICE_NONE,
+    FR_DEVICE_CPU,
+    FR_DEVICE_DRAM,
+    FR_DEVICE_GPU,
+    FR_DEVICE_ACCELERATOR,
+    FR_DEVICE_STORAGE,
+    FR_DEVICE_NETWORK,
+    FR_DEVICE_OTHER
+} fr_device_kind;
+const char *fr_device_kind_name(fr_device_kind kind); /* "cpu", "dram"… the keys of energy_j */
+
+typedef struct {
+    const char *sysfs, *procfs; /* moved roots, for recorded trees; NULL: /sys, /proc */
+    const char *nvml;           /* library to load; NULL: libnvidia-ml.so.1; "" : none */
+    pid_t pid;                  /* root of the tree; 0: this process */
+    double period_s;            /* of sampling; 0: 0.1 */
+    bool no_thread;             /* the caller samples by fr_meter_read() alone (tests, replays) */
+    int64_t (*now_ns)(void *user); /* replay clock; NULL: CLOCK_MONOTONIC */
+    void *user;
+} fr_meter_options;
+
+#define FR_METER_DEVICES 48
+
+/** What one device drew since the meter opened (or in a window). */
+typedef struct {
+    char name[48]; /* "package-0", "dram-0", "gpu-0 NVIDIA H100" */
+    fr_device_kind kind;
+    fr_method method;
+    const char *source; /* interned: "powercap package-0", "model cpu-curve 1" */
+    double machine_j, machine_low_j, machine_high_j; /* the whole device */
+    double active_j, active_low_j, active_high_j;    /* by the tree's own work */
+    double idle_j, idle_low_j, idle_high_j;          /* drawn at rest, whoever works */
+    double busy_s, capacity_s; /* device-seconds worked by anybody, and there to be worked */
+} fr_device_reading;
+
+typedef struct {
+    int64_t monotonic_ns, unix_ns; /* a window: of its end */
+    double duration_s;             /* since open, or of the window */
+    fr_device_reading devices[FR_METER_DEVICES];
+    size_t n_devices;
+    double cpu_s, machine_cpu_s; /* CPU time of the tree; of the whole machine (busy) */
+    double gpu_s;                /* GPU time of the tree; NAN where nobody can say */
+    double meter_cpu_s;          /* what metering itself took */
+    uint64_t samples, missed;    /* missed: reads that failed, whose interval was joined or named */
+    char note[256];              /* why something is modelled and what would mend it; may be "" */
+} fr_reading;
+
+int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err);
+/** Takes a sample now and tells the sums. One thread at a time; the sampler has its own. */
+int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);
+void fr_meter_close(fr_meter *m);
+
+/** later - earlier, device by device, of one meter. */
+void fr_reading_between(const fr_reading *earlier, const fr_reading *later, fr_reading *out);
+/** Sum over devices of a kind (NONE: all) of active energy; of idle; active + idle; the machine. */
+fr_energy fr_reading_active(const fr_reading *r, fr_device_kind kind);
+fr_energy fr_reading_idle(const fr_reading *r, fr_device_kind kind);
+fr_energy fr_reading_total(const fr_reading *r);
+fr_energy fr_reading_machine(const fr_reading *r);
+/** What the meter itself drew, by its CPU time. */
+fr_energy fr_reading_overhead(const fr_reading *r);
+
+/** What sensors there are and what each lacks, for `frugal doctor`. */
+typedef struct {
+    const char *sensor; /* "powercap", "nvml", "model" … static */
+    bool usable;
+    char found[160]; /* "2 packages, 2 dram zones" or why not */
+    char grant[256]; /* the command that would grant access; "" when none is needed */
+} fr_sensor_state;
+int fr_meter_survey(const fr_meter_options *options, fr_sensor_state *out, size_t cap, size_t *n,
+                    fr_err *err);
+
+#endif

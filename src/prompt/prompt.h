@@ -1,0 +1,44 @@
+/**
+ * prompt/prompt.h: the prompts that the ladder's rungs use, built from parts.
+ *
+ * One form per kind of task (the embedded model was trained on it; larger models follow it too):
+ *   label   Labels: a, b⏎Text: …⏎Label:
+ *   answer  Passage: …⏎Question: …⏎Answer:
+ *   text    Instruction: …⏎Response:
+ * A completion begins with one space and ends at the line's end.
+ */
+#ifndef FR_PROMPT_PROMPT_H
+#define FR_PROMPT_PROMPT_H
+
+#include "base/buf.h"
+
+typedef enum fr_task_kind {
+    FR_TASK_NONE,
+    FR_TASK_LABEL,
+    FR_TASK_ANSWER,
+    FR_TASK_TEXT
+} fr_task_kind;
+
+typedef struct {
+    fr_str input, output;
+} fr_shot;
+
+typedef struct {
+    fr_task_kind kind;
+    const fr_str *labels; /* label: all of them, in order of first appearance */
+    size_t n_labels;
+    const fr_str *passages; /* answer: retrieved; may be none */
+    size_t n_passages;
+    const fr_shot *shots;
+    size_t n_shots;
+    fr_str input;
+} fr_prompt_parts;
+
+/** Line breaks inside inputs become spaces, so that the form stays readable. Appended to out. */
+void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out);
+/** What stands for the output in training rows: " " + output + "\n". */
+void fr_prompt_completion(fr_str output, fr_buf *out);
+/** The first line of an answer, trimmed. */
+fr_str fr_prompt_clean(fr_str completion);
+
+#endif
