@@ -9,6 +9,7 @@
 #define FR_ADAPT_ADAPT_H
 
 #include <jansson.h>
+#include "base/buf.h"
 #include "base/progress.h"
 #include "run/run.h"
 

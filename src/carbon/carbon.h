@@ -13,6 +13,7 @@
 #define FR_CARBON_CARBON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <frugal/figure.h>
 #include "base/err.h"
 

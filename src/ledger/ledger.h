@@ -80,9 +80,9 @@ void fr_buckets_free(fr_bucket *buckets, size_t n);
 typedef struct {
     char *kind, *name, *text;
     double value;
-} fr_run_note;
-int fr_ledger_notes(fr_ledger *l, const char *run_id, fr_run_note **out, size_t *n, fr_err *err);
-void fr_run_notes_free(fr_run_note *notes, size_t n);
+} fr_note;
+int fr_ledger_notes(fr_ledger *l, const char *run_id, fr_note **out, size_t *n, fr_err *err);
+void fr_notes_free(fr_note *notes, size_t n);
 
 /** Removes runs that ended before a time (their children too). Live ones stay. */
 int fr_ledger_prune(fr_ledger *l, int64_t before_unix_ns, size_t *removed, fr_err *err);
