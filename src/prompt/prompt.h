@@ -5,7 +5,14 @@
  *   label   Labels: a, b⏎Text: …⏎Label:
  *   answer  Passage: …⏎Question: …⏎Answer:
  *   text    Instruction: …⏎Response:
- * A completion begins with one space and ends at the line's end.
+ * A completion begins with one space and ends at the line's end. Examples (shots) are input and
+ * output lines with a blank line after each; they stand after the labels and before the passages:
+ *   Labels: a, b⏎Text: …⏎Label: a⏎⏎Text: …⏎Label:
+ *
+ *     FR_AUTO(fr_buf) prompt = { 0 };
+ *     fr_prompt_build(&(fr_prompt_parts){ .kind = FR_TASK_ANSWER, .passages = hits, .n_passages =
+ * 2, .input = question }, &prompt); …ask with the stop string "\n"… fr_str answer =
+ * fr_prompt_clean(fr_str_of(completion));
  */
 #ifndef FR_PROMPT_PROMPT_H
 #define FR_PROMPT_PROMPT_H
@@ -34,11 +41,12 @@ typedef struct {
     fr_str input;
 } fr_prompt_parts;
 
-/** Line breaks inside inputs become spaces, so that the form stays readable. Appended to out. */
+/** Runs of white space (line breaks too) inside a part become one space, so that no part can fake
+ * another: every line but the shots' blank ones begins with a name of the form. Appended to out. */
 void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out);
 /** What stands for the output in training rows: " " + output + "\n". */
 void fr_prompt_completion(fr_str output, fr_buf *out);
-/** The first line of an answer, trimmed. */
+/** The first line of an answer (after blank ones), trimmed. Borrowed from completion. */
 fr_str fr_prompt_clean(fr_str completion);
 
 #endif

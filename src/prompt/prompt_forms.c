@@ -1,0 +1,101 @@
+#include <string.h>
+
+#include "prompt/prompt.h"
+#include "text/utf8.h"
+
+/* One line: every run of white space and control characters becomes one space. */
+static void put_flat(fr_buf *out, fr_str text)
+{
+    bool gap = false, begun = false;
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        bool breaks = c <= 0x20 || c == 0x7F;
+        /* U+0085, U+2028 and U+2029 end a line as well */
+        if (c == 0xC2 && i + 1 < text.n && (unsigned char)text.at[i + 1] == 0x85) {
+            breaks = true;
+            i++;
+        } else if (c == 0xE2 && i + 2 < text.n && (unsigned char)text.at[i + 1] == 0x80 &&
+                   ((unsigned char)text.at[i + 2] & 0xFE) == 0xA8) {
+            breaks = true;
+            i += 2;
+        }
+        if (breaks) {
+            gap = begun;
+            continue;
+        }
+        if (gap)
+            fr_buf_put_c(out, ' ');
+        gap = false;
+        begun = true;
+        fr_buf_put_c(out, (char)c);
+    }
+}
+
+static void put_field(fr_buf *out, const char *name, fr_str text)
+{
+    fr_buf_put_s(out, name);
+    fr_buf_put_s(out, ": ");
+    put_flat(out, text);
+    fr_buf_put_c(out, '\n');
+}
+
+/* What a form calls its input and its output. */
+typedef struct {
+    const char *input, *output;
+} form;
+
+static form form_of(fr_task_kind kind)
+{
+    switch (kind) {
+    case FR_TASK_LABEL:
+        return (form){ "Text", "Label" };
+    case FR_TASK_ANSWER:
+        return (form){ "Question", "Answer" };
+    case FR_TASK_TEXT:
+    case FR_TASK_NONE:
+        break;
+    }
+    return (form){ "Instruction", "Response" };
+}
+
+void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out)
+{
+    form f = form_of(parts->kind);
+    if (parts->kind == FR_TASK_LABEL && parts->n_labels > 0) {
+        fr_buf_put_s(out, "Labels: ");
+        for (size_t i = 0; i < parts->n_labels; i++) {
+            fr_buf_put_s(out, i > 0 ? ", " : "");
+            put_flat(out, parts->labels[i]);
+        }
+        fr_buf_put_c(out, '\n');
+    }
+    for (size_t i = 0; i < parts->n_shots; i++) {
+        put_field(out, f.input, parts->shots[i].input);
+        put_field(out, f.output, parts->shots[i].output);
+        fr_buf_put_c(out, '\n'); /* a blank line parts the examples */
+    }
+    for (size_t i = 0; parts->kind == FR_TASK_ANSWER && i < parts->n_passages; i++)
+        put_field(out, "Passage", parts->passages[i]);
+    put_field(out, f.input, parts->input);
+    fr_buf_put_s(out, f.output);
+    fr_buf_put_c(out, ':');
+}
+
+void fr_prompt_completion(fr_str output, fr_buf *out)
+{
+    fr_buf_put_c(out, ' ');
+    put_flat(out, output);
+    fr_buf_put_c(out, '\n');
+}
+
+fr_str fr_prompt_clean(fr_str completion)
+{
+    completion = fr_str_trim(completion);
+    for (size_t i = 0; i < completion.n; i++) {
+        if (completion.at[i] == '\n' || completion.at[i] == '\r') {
+            completion.n = i;
+            break;
+        }
+    }
+    return fr_str_trim(completion);
+}
