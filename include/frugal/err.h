@@ -15,6 +15,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* what libfrugal exports */
+#endif
 
 /**
  * One row an error: name, number (pinned for ever), exit status of the program, meaning.
@@ -59,6 +62,9 @@ const char *fr_err_name(int code);
 /** The exit status that the program ends with for a code: 0, 1, 2 or 3. */
 int fr_err_exit_status(int code);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

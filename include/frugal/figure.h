@@ -9,6 +9,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* what libfrugal exports */
+#endif
 
 typedef enum fr_method {
     FR_METHOD_NONE,     /* nobody said: no figure */
@@ -55,6 +58,9 @@ fr_method fr_method_parse(const char *name);
 /** "A", "B", "C", "-". Static. */
 const char *fr_grade_name(fr_grade grade);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
