@@ -5,6 +5,7 @@
 #ifndef FR_KERNELS_FORMAT_H
 #define FR_KERNELS_FORMAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ const fr_format_row *fr_format_by_name(const char *name); /* case-insensitive */
 const fr_format_row *fr_format_at(size_t i);
 /** Name of any ggml type number, known or not ("Q4_K"), for error messages. Static. */
 const char *fr_format_any_name(uint32_t number);
+/** Values and bytes of a block of any published ggml type; false: no such type. */
+bool fr_format_any_block(uint32_t number, size_t *block_values, size_t *block_bytes);
 
 float fr_f16_to_f32(uint16_t h);
 uint16_t fr_f32_to_f16(float f); /* round to nearest even */
