@@ -167,7 +167,8 @@ const fr_format_row *fr_format_by_name(const char *name)
     return NULL;
 }
 
-/* ---- every published ggml type: number, name, values and bytes of a block --------------------- */
+/* ---- every published ggml type: number, name, values and bytes of a block ---------------------
+ */
 
 static const struct {
     uint32_t number;

@@ -1,0 +1,362 @@
+/* vector16.h: the body of every vector row, written once on sixteen lanes.
+ *
+ * A row's file defines v16 (FR_LANES floats) and the v16_* primitives below, the shape of its
+ * register tile, ROW_NAME and ROW_USABLE, and then includes this file:
+ *
+ *   TILE_ROWS × TILE_OUTS accumulators are held while the inner dimension runs: each weight that
+ *   is loaded (and unpacked) serves TILE_ROWS rows. ONE_OUTS outputs run side by side for one row,
+ *   to hide the latency of a chain of fused multiply-adds.
+ *
+ * scalar.c says what each function must give, to the bit. */
+#ifndef FR_KERNELS_VECTOR16_H
+#define FR_KERNELS_VECTOR16_H
+
+#include <math.h>
+#include <string.h>
+#include "base/compiler.h"
+#include "kernels/kernels_priv.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* A loop with a constant count, written out by the compiler so that arrays become registers. */
+#if defined(__clang__)
+#define EACH(i, n) _Pragma("unroll") for (size_t i = 0; i < (n); i++)
+#else
+#define EACH(i, n) _Pragma("GCC unroll 16") for (size_t i = 0; i < (n); i++)
+#endif
+
+/* Cache blocking: weights of this many bytes stay in the second cache while all rows pass. */
+enum { BLOCK_BYTES = 256 * 1024 };
+
+enum { Q8_0_VALUES = 32, Q8_0_BYTES = 34 };
+
+INLINE uint16_t u16_at(const void *at)
+{
+    uint16_t h;
+    memcpy(&h, at, sizeof(h));
+    return h;
+}
+
+/* 16 weights of a row in format F32, F16 or BF16 from inner index i on. */
+INLINE v16 load16(const uint8_t *row, size_t i, fr_format format)
+{
+    return format == FR_FORMAT_F32   ? v16_load((const float *)row + i)
+           : format == FR_FORMAT_F16 ? v16_load_f16(row + 2 * i)
+                                     : v16_load_bf16(row + 2 * i);
+}
+
+INLINE v16 load16_part(const uint8_t *row, size_t i, size_t n, fr_format format)
+{
+    return format == FR_FORMAT_F32   ? v16_load_part((const float *)row + i, n)
+           : format == FR_FORMAT_F16 ? v16_load_f16_part(row + 2 * i, n)
+                                     : v16_load_bf16_part(row + 2 * i, n);
+}
+
+/* y[0…R-1][0…O-1] = x[0…R-1] · w[0…O-1]; R, O and format are constants where it is inlined. */
+INLINE void tile(float *y, size_t y_stride, const float *x, size_t x_stride, const uint8_t *w,
+                 size_t row_bytes, size_t n_in, const size_t R, const size_t O,
+                 const fr_format format)
+{
+    v16 sum[TILE_ROWS][ONE_OUTS];
+    v16 weight[ONE_OUTS];
+    size_t i = 0;
+    EACH (r, R)
+        EACH (o, O)
+            sum[r][o] = v16_zero();
+    if (format == FR_FORMAT_Q8_0) {
+        for (const uint8_t *block = w; i < n_in; block += Q8_0_BYTES)
+            for (size_t half = 0; half < Q8_0_VALUES; half += FR_LANES, i += FR_LANES) {
+                EACH (o, O) {
+                    const uint8_t *at = block + o * row_bytes;
+                    weight[o] = v16_mul(v16_set_f16(u16_at(at)), v16_load_i8(at + 2 + half));
+                }
+                EACH (r, R) {
+                    v16 value = v16_load(x + r * x_stride + i);
+                    EACH (o, O)
+                        sum[r][o] = v16_fma(value, weight[o], sum[r][o]);
+                }
+            }
+    } else {
+        for (; i + FR_LANES <= n_in; i += FR_LANES) {
+            EACH (o, O)
+                weight[o] = load16(w + o * row_bytes, i, format);
+            EACH (r, R) {
+                v16 value = v16_load(x + r * x_stride + i);
+                EACH (o, O)
+                    sum[r][o] = v16_fma(value, weight[o], sum[r][o]);
+            }
+        }
+        if (i < n_in) {
+            EACH (o, O)
+                weight[o] = load16_part(w + o * row_bytes, i, n_in - i, format);
+            EACH (r, R) {
+                v16 value = v16_load_part(x + r * x_stride + i, n_in - i);
+                EACH (o, O)
+                    sum[r][o] = v16_fma(value, weight[o], sum[r][o]);
+            }
+        }
+    }
+    EACH (r, R) {
+        if (O % 4 == 0) {
+            EACH (o, O / 4)
+                v16_sum4(y + r * y_stride + 4 * o, sum[r][4 * o], sum[r][4 * o + 1],
+                         sum[r][4 * o + 2], sum[r][4 * o + 3]);
+        } else {
+            EACH (o, O)
+                y[r * y_stride + o] = v16_sum(sum[r][o]);
+        }
+    }
+}
+
+/* R rows over a range of outputs, O at a time and the last ones one by one. */
+INLINE void strip(float *y, size_t y_stride, const float *x, size_t x_stride, const fr_weights *w,
+                  size_t first, size_t end, const size_t R, const size_t O, const fr_format format)
+{
+    const uint8_t *at = w->data + first * w->row_bytes;
+    size_t o = first;
+    for (; o + O <= end; o += O, at += O * w->row_bytes)
+        tile(y + o, y_stride, x, x_stride, at, w->row_bytes, w->n_in, R, O, format);
+    for (; o < end; o++, at += w->row_bytes)
+        tile(y + o, y_stride, x, x_stride, at, w->row_bytes, w->n_in, R, 1, format);
+}
+
+INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                      const fr_weights *w, size_t first, size_t end, const fr_format format)
+{
+    if (rows == 1) {
+        strip(y, y_stride, x, x_stride, w, first, end, 1, ONE_OUTS, format);
+        return;
+    }
+    size_t block = FR_MAX(BLOCK_BYTES / w->row_bytes / ONE_OUTS, 1) * ONE_OUTS;
+    for (size_t from = first; from < end; from += block) {
+        size_t to = FR_MIN(from + block, end), r = 0;
+        for (; r + TILE_ROWS <= rows; r += TILE_ROWS)
+            strip(y + r * y_stride, y_stride, x + r * x_stride, x_stride, w, from, to, TILE_ROWS,
+                  TILE_OUTS, format);
+        float *yr = y + r * y_stride;
+        const float *xr = x + r * x_stride;
+        switch (rows - r) { /* at most TILE_ROWS - 1 are left */
+        case 1:
+            strip(yr, y_stride, xr, x_stride, w, from, to, 1, ONE_OUTS, format);
+            break;
+#if TILE_ROWS > 2
+        case 2:
+            strip(yr, y_stride, xr, x_stride, w, from, to, 2, TILE_OUTS, format);
+            break;
+#endif
+#if TILE_ROWS > 3
+        case 3:
+            strip(yr, y_stride, xr, x_stride, w, from, to, 3, TILE_OUTS, format);
+            break;
+        case 4:
+            strip(yr, y_stride, xr, x_stride, w, from, to, 4, TILE_OUTS, format);
+            break;
+        case 5:
+            strip(yr, y_stride, xr, x_stride, w, from, to, 5, TILE_OUTS, format);
+            break;
+#endif
+        default:
+            break;
+        }
+    }
+}
+
+static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                   const fr_weights *w, size_t first, size_t end)
+{
+    switch (w->format) {
+    case FR_FORMAT_F32:
+        linear_in(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_F32);
+        break;
+    case FR_FORMAT_F16:
+        linear_in(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_F16);
+        break;
+    case FR_FORMAT_BF16:
+        linear_in(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_BF16);
+        break;
+    case FR_FORMAT_Q8_0:
+        linear_in(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_Q8_0);
+        break;
+    case FR_FORMAT_NONE:
+        break;
+    }
+}
+
+static void rmsnorm(float *y, const float *x, const float *weight, size_t n, float eps)
+{
+    v16 sum = v16_zero();
+    size_t i = 0;
+    for (; i + FR_LANES <= n; i += FR_LANES) {
+        v16 value = v16_load(x + i);
+        sum = v16_fma(value, value, sum);
+    }
+    if (i < n) {
+        v16 value = v16_load_part(x + i, n - i);
+        sum = v16_fma(value, value, sum);
+    }
+    float scale = 1 / sqrtf(v16_sum(sum) / (float)n + eps);
+    for (i = 0; i < n; i += FR_LANES) {
+        size_t part = FR_MIN((size_t)FR_LANES, n - i);
+        v16 value = v16_mul(v16_load_part(x + i, part), v16_set(scale));
+        v16_store_part(y + i, v16_mul(value, v16_load_part(weight + i, part)), part);
+    }
+}
+
+INLINE v16 exp16(v16 x)
+{
+    v16 clamped = v16_min(v16_set(FR_EXP_HIGHEST), x);
+    clamped = v16_max(v16_set(FR_EXP_LOWEST), clamped);
+    v16 rounded = v16_fma(clamped, v16_set(FR_EXP_LOG2E), v16_set(FR_EXP_ROUND));
+    v16 n = v16_sub(rounded, v16_set(FR_EXP_ROUND));
+    v16 r = v16_fma(n, v16_set(-FR_EXP_LN2_HI), clamped);
+    r = v16_fma(n, v16_set(-FR_EXP_LN2_LO), r);
+    v16 p = v16_set(FR_EXP_SERIES[0]);
+    EACH (i, FR_COUNT_OF(FR_EXP_SERIES) - 1)
+        p = v16_fma(p, r, v16_set(FR_EXP_SERIES[i + 1]));
+    return v16_zero_below(x, FR_EXP_LOWEST, v16_mul(p, v16_power_of_two(rounded)));
+}
+
+static void exp_all(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += FR_LANES) {
+        size_t part = FR_MIN((size_t)FR_LANES, n - i);
+        v16_store_part(y + i, exp16(v16_load_part(x + i, part)), part);
+    }
+}
+
+static void softmax(float *x, size_t n, float scale)
+{
+    float largest = -INFINITY, lane[FR_LANES];
+    v16 most = v16_set(-INFINITY), sum = v16_zero();
+    size_t whole = n - n % FR_LANES, part = n % FR_LANES;
+    for (size_t i = 0; i < whole; i += FR_LANES) {
+        v16 value = v16_mul(v16_load(x + i), v16_set(scale));
+        v16_store(x + i, value);
+        most = v16_max(value, most);
+    }
+    v16_store(lane, most);
+    for (size_t j = 0; j < FR_LANES; j++)
+        largest = lane[j] > largest ? lane[j] : largest;
+    for (size_t i = whole; i < n; i++) {
+        x[i] *= scale;
+        largest = x[i] > largest ? x[i] : largest;
+    }
+    for (size_t i = 0; i < whole; i += FR_LANES) {
+        v16 value = exp16(v16_sub(v16_load(x + i), v16_set(largest)));
+        v16_store(x + i, value);
+        sum = v16_add(sum, value);
+    }
+    if (part != 0) { /* what is behind the end counts as zero */
+        v16_store_part(x + whole, exp16(v16_sub(v16_load_part(x + whole, part), v16_set(largest))),
+                       part);
+        sum = v16_add(sum, v16_load_part(x + whole, part));
+    }
+    v16 inverse = v16_set(1 / v16_sum(sum));
+    for (size_t i = 0; i < n; i += FR_LANES) {
+        part = FR_MIN((size_t)FR_LANES, n - i);
+        v16_store_part(x + i, v16_mul(v16_load_part(x + i, part), inverse), part);
+    }
+}
+
+static void silu_mul(float *y, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i += FR_LANES) {
+        size_t part = FR_MIN((size_t)FR_LANES, n - i);
+        v16 g = v16_load_part(gate + i, part);
+        v16 below = v16_add(v16_set(1), exp16(v16_negative(g)));
+        v16 value = v16_mul(v16_div(g, below), v16_load_part(up + i, part));
+        v16_store_part(y + i, value, part);
+    }
+}
+
+static void add(float *y, const float *x, float scale, size_t n)
+{
+    for (size_t i = 0; i < n; i += FR_LANES) {
+        size_t part = FR_MIN((size_t)FR_LANES, n - i);
+        v16 value = v16_fma(v16_load_part(x + i, part), v16_set(scale), v16_load_part(y + i, part));
+        v16_store_part(y + i, value, part);
+    }
+}
+
+/* out[0…G-1][16·D numbers] = sum over positions of scores · values; the last vector may be a part.
+ */
+INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, const float *scores, size_t n,
+                   size_t head_dim, size_t part, const size_t G, const size_t D,
+                   const fr_format format)
+{
+    v16 sum[4][4], value[4];
+    EACH (g, G)
+        EACH (d, D)
+            sum[g][d] = v16_zero();
+    for (size_t t = 0; t < n; t++, v += v_row_bytes) {
+        if (part == FR_LANES) {
+            EACH (d, D)
+                value[d] = load16(v, d * FR_LANES, format);
+        } else {
+            value[0] = load16_part(v, 0, part, format);
+        }
+        EACH (g, G) {
+            v16 score = v16_set(scores[g * n + t]);
+            EACH (d, D)
+                sum[g][d] = v16_fma(score, value[d], sum[g][d]);
+        }
+    }
+    EACH (g, G)
+        EACH (d, D)
+            v16_store_part(out + g * head_dim + d * FR_LANES, sum[g][d], part);
+}
+
+INLINE void gather_heads(float *out, const uint8_t *v, const float *scores, size_t n,
+                         size_t head_dim, const size_t G, const fr_format format)
+{
+    const size_t value_bytes = format == FR_FORMAT_F32 ? 4 : 2, row_bytes = head_dim * value_bytes;
+    size_t d = 0;
+    for (; d + GATHER_WIDE * FR_LANES <= head_dim; d += GATHER_WIDE * FR_LANES)
+        gather(out + d, v + d * value_bytes, row_bytes, scores, n, head_dim, FR_LANES, G,
+               GATHER_WIDE, format);
+    for (; d < head_dim; d += FR_LANES) {
+        size_t part = FR_MIN((size_t)FR_LANES, head_dim - d);
+        gather(out + d, v + d * value_bytes, row_bytes, scores, n, head_dim, part, G, 1, format);
+    }
+}
+
+INLINE void attend_in(float *out, const float *q, const void *k, const void *v, size_t group,
+                      size_t n, size_t head_dim, float scale, float *scores, const fr_format format)
+{
+    fr_weights keys = { format, k, n, head_dim, head_dim * (format == FR_FORMAT_F32 ? 4 : 2) };
+    linear_in(scores, n, q, head_dim, group, &keys, 0, n, format);
+    for (size_t g = 0; g < group; g++)
+        softmax(scores + g * n, n, scale);
+    size_t g = 0;
+    for (; g + GATHER_HEADS <= group; g += GATHER_HEADS)
+        gather_heads(out + g * head_dim, v, scores + g * n, n, head_dim, GATHER_HEADS, format);
+    for (; g < group; g++)
+        gather_heads(out + g * head_dim, v, scores + g * n, n, head_dim, 1, format);
+}
+
+static void attend(float *out, const float *q, const void *k, const void *v, fr_format format,
+                   size_t group, size_t n, size_t head_dim, float scale, float *scores)
+{
+    if (format == FR_FORMAT_F32)
+        attend_in(out, q, k, v, group, n, head_dim, scale, scores, FR_FORMAT_F32);
+    else
+        attend_in(out, q, k, v, group, n, head_dim, scale, scores, FR_FORMAT_F16);
+}
+
+static void narrow(void *to, fr_format format, const float *from, size_t n)
+{
+    if (format == FR_FORMAT_F32) {
+        memcpy(to, from, n * sizeof(float));
+        return;
+    }
+    size_t i = 0;
+    for (; i + FR_LANES <= n; i += FR_LANES)
+        v16_store_f16((uint8_t *)to + 2 * i, v16_load(from + i));
+    if (i < n)
+        fr_format_find(FR_FORMAT_F16)->from_f32(from + i, (uint8_t *)to + 2 * i, n - i);
+}
+
+const fr_kernels ROW = { ROW_NAME, usable, linear, rmsnorm, softmax,
+                         silu_mul, add,    attend, narrow,  exp_all };
+
+#endif
