@@ -1,0 +1,189 @@
+/* Every stored figure again, from the raw buckets and the factors. What was stored is only compared
+ * with; nothing here is written. */
+#include "ledger/ledger_priv.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    fr_ledger *l;
+    FILE *out;
+    size_t n_wrong;
+} checker;
+
+static void wrong(checker *c, const fr_run_record *r, const char *fmt, ...) FR_PRINTF(3, 4);
+static void wrong(checker *c, const fr_run_record *r, const char *fmt, ...)
+{
+    c->n_wrong++;
+    if (c->out == NULL)
+        return;
+    fprintf(c->out, "%s %s%s%s: ", r->id, r->kind, r->name != NULL ? " " : "",
+            r->name != NULL ? r->name : "");
+    va_list args;
+    va_start(args, fmt);
+    vfprintf(c->out, fmt, args);
+    va_end(args);
+    fputc('\n', c->out);
+}
+
+static bool near(double a, double b)
+{
+    return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b)) + 1e-15;
+}
+
+static int check_buckets(checker *c, const fr_run_record *r, int64_t uj[3], size_t *n, fr_err *err)
+{
+    fr_bucket *b = NULL;
+    int rc = fr_ledger_buckets_locked(c->l, r->seq, &b, n, err);
+    for (size_t i = 0; i < *n && rc == 0; i++) {
+        uj[0] += b[i].energy_uj;
+        uj[1] += b[i].low_uj;
+        uj[2] += b[i].high_uj;
+        if (b[i].energy_uj < 0 || b[i].low_uj > b[i].energy_uj || b[i].high_uj < b[i].energy_uj)
+            wrong(c, r,
+                  "bucket of %s %s: %" PRId64 " uJ is not within its range %" PRId64 " to "
+                  "%" PRId64,
+                  b[i].device, b[i].part, b[i].energy_uj, b[i].low_uj, b[i].high_uj);
+        if (b[i].end_unix_ns < b[i].start_unix_ns)
+            wrong(c, r, "bucket of %s %s ends before it starts", b[i].device, b[i].part);
+        for (size_t k = i + 1; k < *n && b[k].start_unix_ns < b[i].end_unix_ns; k++)
+            if (strcmp(b[i].device, b[k].device) == 0 && strcmp(b[i].part, b[k].part) == 0 &&
+                strcmp(b[i].kind, b[k].kind) == 0)
+                wrong(c, r, "two buckets of %s %s overlap: its energy is counted twice",
+                      b[i].device, b[i].part);
+    }
+    fr_buckets_free(b, *n);
+    return rc;
+}
+
+/* own buckets + phases = the run's own figure. Each whole number was rounded once: 1 uJ a piece. */
+static void check_conservation(checker *c, const fr_run_record *r, const fr_run_list *all,
+                               const int64_t own_uj[3], size_t n_buckets)
+{
+    int64_t parts_uj[3] = { own_uj[0], own_uj[1], own_uj[2] };
+    int64_t pieces = (int64_t)n_buckets + 1;
+    for (size_t i = 0; i < all->n; i++) {
+        const fr_run_record *child = &all->at[i];
+        if (!child->phase || strcmp(child->parent, r->id) != 0)
+            continue;
+        if (strcmp(child->status, "running") == 0)
+            return; /* not closed yet: nothing to hold it against */
+        if (isnan(child->energy.value_j))
+            continue;
+        parts_uj[0] += llround(child->energy.value_j * 1e6);
+        parts_uj[1] += llround(child->energy.low_j * 1e6);
+        parts_uj[2] += llround(child->energy.high_j * 1e6);
+        pieces++;
+    }
+    const double said_j[3] = { r->energy.value_j, r->energy.low_j, r->energy.high_j };
+    static const char *const WHAT[] = { "energy", "low end of energy", "high end of energy" };
+    for (int i = 0; i < 3; i++) {
+        if (isnan(said_j[i]) && parts_uj[i] == 0)
+            continue;
+        int64_t said_uj = isnan(said_j[i]) ? 0 : llround(said_j[i] * 1e6);
+        if (llabs(said_uj - parts_uj[i]) > pieces + (int64_t)(1e-9 * fabs((double)said_uj)))
+            wrong(c, r, "%s is recorded as %.6f J, its buckets and phases hold %.6f J", WHAT[i],
+                  (double)said_uj * 1e-6, (double)parts_uj[i] * 1e-6);
+    }
+    if (r->energy.low_j > r->energy.value_j || r->energy.high_j < r->energy.value_j)
+        wrong(c, r, "energy %.6f J is not within its range %.6f to %.6f J", r->energy.value_j,
+              r->energy.low_j, r->energy.high_j);
+}
+
+static void check_carbon(checker *c, const fr_run_record *r)
+{
+    double operational_g = r->energy.value_j / 3.6e6 * r->pue * r->intensity_g_per_kwh;
+    double embodied_g = isnan(r->embodied_g) ? 0 : r->embodied_g;
+    if (!near(operational_g, r->operational_g))
+        wrong(c, r,
+              "operational carbon is recorded as %.9g g, energy x PUE %.4g x %.4g g/kWh gives "
+              "%.9g g",
+              r->operational_g, r->pue, r->intensity_g_per_kwh, operational_g);
+    if (!near(operational_g + embodied_g, r->carbon_g))
+        wrong(c, r, "carbon is recorded as %.9g g, operational and embodied give %.9g g",
+              r->carbon_g, operational_g + embodied_g);
+}
+
+static double factor(const fr_note *notes, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(notes[i].kind, "factor") == 0 && strcmp(notes[i].name, name) == 0)
+            return notes[i].value;
+    return NAN;
+}
+
+/* A phase has no machine of its own: the factors stand with the run that holds the meter. */
+static int check_embodied(checker *c, const fr_run_record *r, const fr_run_list *all, fr_err *err)
+{
+    const fr_run_record *holder = r;
+    for (size_t hops = 0; holder->phase && hops < 64; hops++) {
+        const fr_run_record *up = NULL;
+        for (size_t i = 0; i < all->n && up == NULL; i++)
+            if (strcmp(all->at[i].id, holder->parent) == 0)
+                up = &all->at[i];
+        if (up == NULL) {
+            wrong(c, r, "the run that this phase belongs to (%s) is not in the ledger",
+                  holder->parent);
+            return 0;
+        }
+        holder = up;
+    }
+    fr_note *notes = NULL;
+    size_t n = 0;
+    FR_TRY(fr_ledger_notes_locked(c->l, holder->seq, &notes, &n, err));
+    double total_kg = factor(notes, n, "embodied_total_kg");
+    double lifetime_s = factor(notes, n, "embodied_lifetime_s");
+    double share_ratio = factor(notes, n, "embodied_share_ratio");
+    fr_notes_free(notes, n);
+    double embodied_g = total_kg * 1000 * (r->duration_s / lifetime_s) * share_ratio;
+    if (isnan(embodied_g) || isnan(r->embodied_g))
+        return 0;
+    if (fabs(embodied_g - r->embodied_g) > 1e-6 * fabs(embodied_g) + 1e-12)
+        wrong(c, r, "embodied carbon is recorded as %.9g g, its factors give %.9g g", r->embodied_g,
+              embodied_g);
+    return 0;
+}
+
+static int check_run(checker *c, const fr_run_record *r, const fr_run_list *all, fr_err *err)
+{
+    int64_t own_uj[3] = { 0 };
+    size_t n_buckets = 0;
+    FR_TRY(check_buckets(c, r, own_uj, &n_buckets, err));
+    check_conservation(c, r, all, own_uj, n_buckets);
+    check_carbon(c, r);
+    FR_TRY(check_embodied(c, r, all, err));
+    if (r->end_unix_ns < r->start_unix_ns && r->duration_s >= 0)
+        wrong(c, r, "ends before it starts");
+    char seal[17];
+    FR_TRY(fr_ledger_seal_locked(c->l, r->seq, seal, err));
+    if (r->seal == NULL || strcmp(seal, r->seal) != 0)
+        wrong(c, r, "its row, buckets or notes are not those that it was closed with (checksum)");
+    return 0;
+}
+
+int fr_ledger_verify(fr_ledger *l, FILE *out, size_t *n_checked, size_t *n_wrong, fr_err *err)
+{
+    checker c = { .l = l, .out = out };
+    *n_checked = 0;
+    pthread_mutex_lock(&l->lock);
+    FR_AUTO(fr_run_list) all = { 0 };
+    int rc = fr_ledger_sweep_locked(l, err);
+    if (rc == 0) /* one moment: a run that another program closes in between is not torn */
+        rc = fr_store_exec(l->store, "BEGIN", err);
+    if (rc == 0) {
+        rc = fr_ledger_list_locked(l, &(fr_ledger_query){ 0 }, &all, err);
+        for (size_t i = all.n; i-- > 0 && rc == 0;) {
+            if (strcmp(all.at[i].status, "running") == 0)
+                continue;
+            rc = check_run(&c, &all.at[i], &all, err);
+            (*n_checked)++;
+        }
+        fr_store_rollback(l->store);
+    }
+    pthread_mutex_unlock(&l->lock);
+    *n_wrong = c.n_wrong;
+    return rc;
+}
