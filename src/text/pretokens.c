@@ -1,0 +1,176 @@
+/* Pre-tokenizers: rows of patterns, applied one after the other; each cuts the pieces that the one
+ * before left into its matches and what is between them. PCRE2 with Unicode properties, JIT where
+ * the machine has it.
+ *
+ * White space is spelt out as the Unicode property White_Space (= \p{Z} and nine controls), because
+ * PCRE2's \s also takes U+180E. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "text/text_priv.h"
+#include "text/utf8.h"
+
+#define WS      "\\p{Z}\\t-\\r\\x{85}"
+#define SPACE   "[" WS "]"
+#define NOSPACE "[^" WS "]"
+
+#define GPT2_WORDS                                                                                 \
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" WS "\\p{L}\\p{N}]+|" SPACE "+(?!" NOSPACE   \
+    ")"
+#define LLAMA3_WORDS(digits)                                                                       \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^" WS                \
+    "\\p{L}\\p{N}]+[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" NOSPACE ")|" SPACE "+"
+
+enum { MAX_PATTERNS = 4 };
+
+/* Names as in tokenizer.ggml.pre. */
+typedef struct {
+    const char *names; /* space-separated */
+    const char *patterns[MAX_PATTERNS];
+    bool whole_words;
+} pre_row;
+
+static const pre_row ROWS[] = {
+    { "default",
+      { "[\\p{P}$+<=>^~|]+", GPT2_WORDS, "\\p{N}+", "[0-9][0-9][0-9]" } },
+    { "gpt-2 phi-2 jina-es jina-de gigachat jina-v2-es jina-v2-de a.x-4.0 mellum mpt olmo jais roberta-bpe",
+      { GPT2_WORDS "|" SPACE "+" } },
+    { "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2",
+      { LLAMA3_WORDS("\\p{N}{1,3}") },
+      .whole_words = true },
+    { "dbrx smaug-bpe", { LLAMA3_WORDS("\\p{N}{1,3}") } },
+    { "qwen2 stablelm2 hunyuan deepseek-r1-qwen megrez", { LLAMA3_WORDS("\\p{N}") } },
+    { "smollm starcoder refact command-r codeshell exaone minerva-7b",
+      { "\\p{N}", GPT2_WORDS "|" SPACE "+" } },
+};
+
+struct fr_pretokens {
+    pcre2_code *codes[MAX_PATTERNS];
+    size_t n;
+    bool whole_words;
+};
+
+static const pre_row *find_row(const char *name)
+{
+    for (size_t i = 0; i < FR_COUNT_OF(ROWS); i++) {
+        fr_str names = fr_str_of(ROWS[i].names), one;
+        while (fr_str_next(&names, ' ', &one)) {
+            if (fr_str_is(one, name))
+                return &ROWS[i];
+        }
+    }
+    return NULL;
+}
+
+int fr_pretokens_new(const char *name, fr_pretokens **out, fr_err *err)
+{
+    const pre_row *row = find_row(name == NULL ? "default" : name);
+    if (row == NULL) {
+        fr_log_once(FR_LOG_WARN,
+                    "pre-tokenizer '%s' is not known: text is split as 'default' does, so token "
+                    "ids may differ from those the model was trained with",
+                    name);
+        row = find_row("default");
+    }
+    fr_pretokens *p = FR_NEW(fr_pretokens);
+    p->whole_words = row->whole_words;
+    while (p->n < MAX_PATTERNS && row->patterns[p->n] != NULL) {
+        int code = 0;
+        PCRE2_SIZE at = 0;
+        pcre2_code *compiled =
+            pcre2_compile((PCRE2_SPTR)row->patterns[p->n], PCRE2_ZERO_TERMINATED,
+                          PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
+        if (compiled == NULL) {
+            fr_pretokens_free(p);
+            return fr_fail(err, FR_E_UNSUPPORTED, "frugal needs PCRE2 with Unicode support.",
+                           "PCRE2 refuses the pattern of pre-tokenizer '%s' (error %d at %zu)",
+                           name == NULL ? "default" : name, code, (size_t)at);
+        }
+        pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* without it, it is only slower */
+        p->codes[p->n++] = compiled;
+    }
+    *out = p;
+    return 0;
+}
+
+void fr_pretokens_free(fr_pretokens *p)
+{
+    if (p == NULL)
+        return;
+    for (size_t i = 0; i < p->n; i++)
+        pcre2_code_free(p->codes[i]);
+    free(p);
+}
+
+bool fr_pretokens_whole_words(const fr_pretokens *p)
+{
+    return p->whole_words;
+}
+
+typedef struct {
+    const fr_pretokens *p;
+    pcre2_match_data *found[MAX_PATTERNS];
+    fr_word_fn fn;
+    void *user;
+} splitting;
+
+/* Cuts a piece of valid UTF-8 with pattern `level` and what lies below it. */
+static int split_from(const splitting *s, size_t level, fr_str piece, fr_err *err)
+{
+    if (level == s->p->n) {
+        s->fn(s->user, piece);
+        return 0;
+    }
+    size_t done = 0;
+    while (done < piece.n) {
+        int rc = pcre2_match(s->p->codes[level], (PCRE2_SPTR)piece.at, piece.n, done,
+                             PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, s->found[level], NULL);
+        if (rc == PCRE2_ERROR_NOMATCH)
+            break;
+        if (rc < 0)
+            return fr_fail(err, FR_E_LIMIT, "Break the text into shorter pieces.",
+                           "the pre-tokenizer gave up inside the text (PCRE2 error %d)", rc);
+        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->found[level]);
+        if (at[0] > done)
+            FR_TRY(split_from(s, level + 1, (fr_str){ piece.at + done, at[0] - done }, err));
+        FR_TRY(split_from(s, level + 1, (fr_str){ piece.at + at[0], at[1] - at[0] }, err));
+        done = at[1];
+    }
+    if (done < piece.n)
+        FR_TRY(split_from(s, level + 1, (fr_str){ piece.at + done, piece.n - done }, err));
+    return 0;
+}
+
+static int split_text(const splitting *s, fr_str text, fr_err *err)
+{
+    while (text.n > 0) {
+        size_t valid = fr_utf8_valid_prefix(text);
+        if (valid > 0)
+            FR_TRY(split_from(s, 0, (fr_str){ text.at, valid }, err));
+        if (valid < text.n) {
+            s->fn(s->user, (fr_str){ text.at + valid, 1 });
+            valid++;
+        }
+        text = (fr_str){ text.at + valid, text.n - valid };
+    }
+    return 0;
+}
+
+int fr_pretokens_split(const fr_pretokens *p, fr_str text, fr_word_fn fn, void *user, fr_err *err)
+{
+    splitting s = { .p = p, .fn = fn, .user = user };
+    int rc = 0;
+    for (size_t i = 0; i < p->n && rc == 0; i++) {
+        s.found[i] = pcre2_match_data_create_from_pattern(p->codes[i], NULL);
+        if (s.found[i] == NULL)
+            rc = fr_fail(err, FR_E_NO_MEMORY, NULL, "no memory to split text into words");
+    }
+    if (rc == 0)
+        rc = split_text(&s, text, err);
+    for (size_t i = 0; i < p->n; i++)
+        pcre2_match_data_free(s.found[i]);
+    return rc;
+}

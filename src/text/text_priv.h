@@ -1,0 +1,75 @@
+/* Shared between the files of src/text only. */
+#ifndef FR_TEXT_PRIV_H
+#define FR_TEXT_PRIV_H
+
+#include "text/tokenizer.h"
+
+/* ---- the byte-level alphabet of GPT-2 (byte_alphabet.c) ------------------------------------- */
+
+/* Each byte stands as one printable character: itself where it is printable Latin-1, else
+ * U+0100… in order of the byte. */
+uint32_t fr_byte_char(uint8_t byte);
+/* The reverse; -1 for a character that stands for no byte. */
+int fr_byte_of_char(uint32_t c);
+
+/* ---- pre-tokenizers (pretokens.c): text to words, before any merging ------------------------ */
+
+typedef struct fr_pretokens fr_pretokens;
+
+/* An unknown name is told once in the log and treated as "default". */
+int fr_pretokens_new(const char *name, fr_pretokens **out, fr_err *err);
+void fr_pretokens_free(fr_pretokens *p);
+/* A word that is a token as a whole is taken without merging (llama-bpe). */
+bool fr_pretokens_whole_words(const fr_pretokens *p);
+/* Calls back for each word in order; the words together are the text. Bytes that are not UTF-8
+ * are words of one byte. */
+typedef void (*fr_word_fn)(void *user, fr_str word);
+int fr_pretokens_split(const fr_pretokens *p, fr_str text, fr_word_fn fn, void *user, fr_err *err);
+
+/* ---- the tokenizer -------------------------------------------------------------------------- */
+
+typedef struct {
+    int32_t left, right; /* left -1: an empty slot */
+    int32_t rank, id;
+} fr_merge;
+
+struct fr_tokenizer {
+    fr_vocab_kind kind;
+    size_t n;
+    char *memory; /* owned: the bytes of raw and pieces */
+    fr_str *raw;    /* [n] as in the file */
+    fr_str *pieces; /* [n] as text */
+    float *scores;  /* [n] or NULL */
+    uint8_t *types; /* [n] */
+    int32_t bos, eos, unk, pad;
+    bool add_bos, add_eos, add_space_prefix;
+
+    int32_t *slots; /* [slot_mask + 1] hash table of raw text to id; -1 empty */
+    size_t slot_mask;
+    int32_t byte_ids[256]; /* token of each byte; -1 none */
+
+    fr_merge *merges; /* [merge_mask + 1] hash table of (left, right) */
+    size_t merge_mask;
+    fr_pretokens *pre;
+
+    bool has_unused; /* SPM: pieces that may be passed through but not given out */
+
+    int32_t *special; /* [n_special] tokens that are looked for in text: by first byte, longest first */
+    size_t n_special;
+    uint32_t special_from[257]; /* where each first byte's begin in special */
+};
+
+/* Id of a token's text as in the file; -1: none. */
+int32_t fr_tokenizer_find(const fr_tokenizer *t, fr_str raw);
+
+/* ---- byte-level BPE (bpe.c) ------------------------------------------------------------------ */
+
+int fr_bpe_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err);
+int fr_bpe_encode(const fr_tokenizer *t, fr_str text, fr_ids *ids, fr_err *err);
+
+/* ---- SentencePiece BPE (spm.c) --------------------------------------------------------------- */
+
+/* space_prefix: the text begins a line of its own, so a space is put before it. */
+int fr_spm_encode(const fr_tokenizer *t, fr_str text, bool space_prefix, fr_ids *ids, fr_err *err);
+
+#endif
