@@ -16,7 +16,7 @@
 #include "text/utf8.h"
 
 typedef struct {
-    fr_str text;    /* borrowed from the texts, at its first place */
+    fr_str text; /* borrowed from the texts, at its first place */
     uint64_t count;
     uint32_t at, n; /* its ids in training.ids */
 } word;

@@ -36,7 +36,7 @@ typedef struct {
 struct fr_tokenizer {
     fr_vocab_kind kind;
     size_t n;
-    char *memory; /* owned: the bytes of raw and pieces */
+    char *memory;   /* owned: the bytes of raw and pieces */
     fr_str *raw;    /* [n] as in the file */
     fr_str *pieces; /* [n] as text */
     float *scores;  /* [n] or NULL */
@@ -54,7 +54,8 @@ struct fr_tokenizer {
 
     bool has_unused; /* SPM: pieces that may be passed through but not given out */
 
-    int32_t *special; /* [n_special] tokens that are looked for in text: by first byte, longest first */
+    int32_t
+        *special; /* [n_special] tokens that are looked for in text: by first byte, longest first */
     size_t n_special;
     uint32_t special_from[257]; /* where each first byte's begin in special */
 };

@@ -149,8 +149,8 @@ static void find_bytes(fr_tokenizer *t)
 static bool is_special(const fr_tokenizer *t, size_t id)
 {
     uint8_t type = t->types[id];
-    return t->raw[id].n > 0 && (type == FR_TOKEN_CONTROL || type == FR_TOKEN_UNKNOWN ||
-                                type == FR_TOKEN_USER);
+    return t->raw[id].n > 0 &&
+           (type == FR_TOKEN_CONTROL || type == FR_TOKEN_UNKNOWN || type == FR_TOKEN_USER);
 }
 
 static int by_first_byte_then_longest(const void *a, const void *b, void *tokenizer)
@@ -219,7 +219,9 @@ static int check_vocab(const fr_vocab *v, fr_err *err)
     const struct {
         const char *name;
         int32_t id;
-    } NAMED[] = { { "BOS", v->bos }, { "EOS", v->eos }, { "unknown", v->unk }, { "padding", v->pad } };
+    } NAMED[] = {
+        { "BOS", v->bos }, { "EOS", v->eos }, { "unknown", v->unk }, { "padding", v->pad }
+    };
     for (size_t i = 0; i < FR_COUNT_OF(NAMED); i++) {
         if (NAMED[i].id < -1 || NAMED[i].id >= (int32_t)v->n)
             return fr_fail(err, FR_E_FORMAT, HINT, "the %s token is %d, but the vocabulary has %zu",
@@ -303,8 +305,8 @@ int fr_tokenizer_encode(const fr_tokenizer *t, fr_str text, int flags, fr_ids *i
     size_t from = 0;
     bool line_start = true; /* at the start, and after each special token */
     for (size_t i = 0; t->n_special > 0 && i < text.n;) {
-        int32_t id = special_at(t, (fr_str){ text.at + i, text.n - i },
-                                (flags & FR_ENCODE_SPECIAL) != 0);
+        int32_t id =
+            special_at(t, (fr_str){ text.at + i, text.n - i }, (flags & FR_ENCODE_SPECIAL) != 0);
         if (id < 0) {
             i++;
             continue;

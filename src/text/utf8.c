@@ -130,8 +130,8 @@ void fr_utf8_fold(fr_str text, fr_buf *out)
         utf8proc_int32_t parts[32];
         int class = 0;
         utf8proc_ssize_t n = utf8proc_decompose_char(
-            (utf8proc_int32_t)c, parts, 32, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
-            &class);
+            (utf8proc_int32_t)c, parts, 32,
+            UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD, &class);
         if (n < 0 || n > 32) {
             fr_buf_put(out, text.at + i, step);
             continue;
