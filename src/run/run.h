@@ -2,14 +2,21 @@
  * run/run.h: a run from begin to end: meter, carbon and ledger in one hand. "Every run is metered"
  * exists once, here.
  *
- *     FR_TRY(fr_run_begin(&(fr_run_options){ .kind = "adapt", .name = "question-kind" }, &run,
- * err)); FR_TRY(fr_phase_begin(run, "rung", "lora", &phase, err)); … work …
+ *     FR_TRY(fr_run_begin(&(fr_run_options){ .kind = "adapt", .name = "routing" }, &run, err));
+ *     FR_TRY(fr_phase_begin(run, "rung", "lora", &phase, err));
+ *     … work …
  *     FR_TRY(fr_phase_end(phase, "done", &used, err));
- *     FR_TRY(fr_run_end(run, "done", 0, &total, err));
+ *     FR_TRY(fr_run_end(run, "done", 0, &total, &remainder, err));
  *
- * Phases nest; the innermost open phase gets the energy of its time (leaf), the rest of the run's
- * own time is the remainder and stays visible. A run left open when the process dies is marked
- * interrupted; its buckets up to the last flush (every second) are kept.
+ * Phases nest; the innermost open phase gets the energy of its time, the rest of the run's own time
+ * is the remainder and stays visible. What is flushed (once a second and at every border) outlives
+ * the process; a run left open when it dies is marked interrupted by whoever looks next. On a
+ * signal the command ends its run itself ("interrupted").
+ *
+ * A program that is started while a run is open finds its id in FRUGAL_RUN and becomes its child;
+ * set at begin and put back at the end, so begin a run before other threads read the environment.
+ *
+ * Threads: any number on one run; phases of one run open and close in order.
  */
 #ifndef FR_RUN_RUN_H
 #define FR_RUN_RUN_H
@@ -27,9 +34,12 @@ typedef struct {
     const char *kind, *name;
     const char *const *argv; /* recorded without secrets; NULL: none */
     fr_place_options place;  /* empty: world average, assumed */
-    const char *ledger;      /* NULL: default; "": record nothing */
+    /** A file; "": record nothing. NULL: the default one, and if that cannot be used, a warning
+     * is logged and the run goes on unrecorded. */
+    const char *ledger;
     fr_meter_options meter;
     const char *parent; /* id; NULL: $FRUGAL_RUN of the environment, if it is there */
+    const char *model_hash, *strategy;
 } fr_run_options;
 
 /** What a window took. */
@@ -54,16 +64,32 @@ fr_work_sink fr_run_work(fr_run *run);
 fr_energy fr_run_so_far(fr_run *run);
 
 int fr_phase_begin(fr_run *run, const char *kind, const char *name, fr_phase **out, fr_err *err);
+const char *fr_phase_id(const fr_phase *phase); /* of its row in the ledger */
 /** Work counts, quality or tags of the innermost open phase, or of the run. */
 int fr_run_note(fr_run *run, const char *kind, const char *name, double value, const char *text,
                 fr_err *err);
 /** Frees the phase whatever it returns. used may be NULL. Inner phases still open are ended too. */
 int fr_phase_end(fr_phase *phase, const char *status, fr_used *used, fr_err *err);
-/** Frees the run whatever it returns. used: the whole; remainder: not in any phase. NULL is fine.
+/**
+ * Frees the run whatever it returns. used: the whole; remainder: not in any phase. NULL is fine.
+ * Both are filled also when the ledger could not be written (which is what it then returns).
  */
 int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr_used *remainder,
                fr_err *err);
 
-/** used as JSON keys (energy_j, method, carbon_g…) is report's and the commands' business. */
+/** The part of one sequence (request), by its own work. */
+typedef struct {
+    uint64_t sequence, prompt_tokens, generated_tokens;
+    double flops;
+    fr_energy active; /* NONE when no energy fell to it */
+} fr_share;
+
+/**
+ * Tells and forgets what a sequence of the work events took. The active energy of each window (a
+ * second or less) is shared by FLOPs among the steps told in it; processor energy only as far as
+ * the steps' own CPU time goes, the rest belongs to nobody's sequence and is not spread.
+ * FR_E_NOT_FOUND when no event named it (or 4,096 others were not taken yet).
+ */
+int fr_run_share_take(fr_run *run, uint64_t sequence, fr_share *out, fr_err *err);
 
 #endif

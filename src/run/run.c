@@ -1,0 +1,643 @@
+/*
+ * One meter, one stack of phases. Every border (a phase opens or closes, a second has passed) takes
+ * a reading; what lies between two borders belongs to the phase that was innermost, as buckets.
+ *
+ * Whole microjoules of the meter's sums since it opened are what is subtracted, not rounded
+ * differences: so the buckets of a run add up to its own figure to the last microjoule.
+ */
+#include "run/run.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "run/share.h"
+
+#define FLUSH_S          1.0
+#define BUCKET_MOST_S    60.0
+#define BUCKETS_PER_LIFE 60 /* a bucket grows with its run's age: 1 s first, then age / 60 */
+#define SO_FAR_FRESH_NS  100000000
+
+struct fr_phase {
+    fr_run *run;
+    fr_phase *outer;
+    fr_run_record record; /* its texts are owned */
+    fr_reading begin;     /* at its begin */
+    fr_reading own;       /* sum of the windows in which it was innermost */
+    fr_reading bucket;    /* at the begin of the bucket that is open */
+    double flops, own_flops;
+    uint64_t tokens, own_tokens;
+};
+
+struct fr_run {
+    pthread_mutex_t lock; /* guards all but `work` */
+    fr_meter *meter;
+    fr_ledger *ledger;
+    fr_place place;
+    fr_embodied embodied;
+    fr_phase root;
+    fr_phase *inner; /* the innermost open one; the root when there is none */
+    fr_reading last; /* at the latest border */
+    int first_rc;    /* the first failure of a flush */
+    fr_err first_err;
+    bool lost;         /* a bucket was closed that could not be written: told at the end */
+    fr_work_book work; /* has its own lock */
+    bool flushing;
+    pthread_t flusher;
+    pthread_cond_t wake;
+    bool stop;
+    bool set_environment;
+    char *outer_run; /* FRUGAL_RUN before us; NULL: none */
+};
+
+/* ---- readings ---- */
+
+/* into += window. Devices are told apart by name; a meter may find them in another order. */
+static void reading_add(fr_reading *into, const fr_reading *window)
+{
+    for (size_t i = 0; i < window->n_devices; i++) {
+        const fr_device_reading *d = &window->devices[i];
+        size_t at = 0;
+        while (at < into->n_devices && strcmp(into->devices[at].name, d->name) != 0)
+            at++;
+        if (at == into->n_devices) {
+            into->devices[into->n_devices++] = *d;
+            continue;
+        }
+        fr_device_reading *sum = &into->devices[at];
+        sum->machine_j += d->machine_j;
+        sum->machine_low_j += d->machine_low_j;
+        sum->machine_high_j += d->machine_high_j;
+        sum->active_j += d->active_j;
+        sum->active_low_j += d->active_low_j;
+        sum->active_high_j += d->active_high_j;
+        sum->idle_j += d->idle_j;
+        sum->idle_low_j += d->idle_low_j;
+        sum->idle_high_j += d->idle_high_j;
+        sum->busy_s += d->busy_s;
+        sum->capacity_s += d->capacity_s;
+    }
+    into->monotonic_ns = window->monotonic_ns;
+    into->unix_ns = window->unix_ns;
+    into->duration_s += window->duration_s;
+    into->cpu_s += window->cpu_s;
+    into->machine_cpu_s += window->machine_cpu_s;
+    into->gpu_s += window->gpu_s;
+    into->meter_cpu_s += window->meter_cpu_s;
+    into->samples += window->samples;
+    into->missed += window->missed;
+    memcpy(into->note, window->note, sizeof(into->note));
+}
+
+static int64_t whole_uj(double joules)
+{
+    return isfinite(joules) ? llround(joules * 1e6) : 0;
+}
+
+static const fr_device_reading *same_device(const fr_reading *r, const fr_device_reading *d)
+{
+    for (size_t i = 0; i < r->n_devices; i++)
+        if (strcmp(r->devices[i].name, d->name) == 0)
+            return &r->devices[i];
+    return NULL;
+}
+
+static fr_bucket bucket_of(const fr_device_reading *now, const fr_device_reading *before, bool idle)
+{
+    static const fr_device_reading NOTHING = { 0 };
+    const fr_device_reading *was = before != NULL ? before : &NOTHING;
+    fr_bucket b = { .device = now->name,
+                    .kind = fr_device_kind_name(now->kind),
+                    .part = idle ? "idle" : "active",
+                    .method = now->method,
+                    .source = now->source };
+    b.energy_uj = idle ? whole_uj(now->idle_j) - whole_uj(was->idle_j)
+                       : whole_uj(now->active_j) - whole_uj(was->active_j);
+    b.low_uj = idle ? whole_uj(now->idle_low_j) - whole_uj(was->idle_low_j)
+                    : whole_uj(now->active_low_j) - whole_uj(was->active_low_j);
+    b.high_uj = idle ? whole_uj(now->idle_high_j) - whole_uj(was->idle_high_j)
+                     : whole_uj(now->active_high_j) - whole_uj(was->active_high_j);
+    b.low_uj = FR_MIN(b.low_uj, b.energy_uj); /* rounding may cross by one */
+    b.high_uj = FR_MAX(b.high_uj, b.energy_uj);
+    return b;
+}
+
+/* ---- flushing; the lock is held ---- */
+
+static void remember(fr_run *run, int rc, const fr_err *err)
+{
+    if (rc == 0 || run->first_rc != 0)
+        return;
+    run->first_rc = rc;
+    run->first_err = *err;
+    fr_log(FR_LOG_WARN, "%s", err->what);
+}
+
+/* Writes the open bucket as it stands. A write that fails is made good by the next one. */
+static int write_bucket(fr_run *run, fr_phase *phase, const fr_reading *now, fr_err *err)
+{
+    fr_bucket buckets[2 * FR_METER_DEVICES];
+    size_t n = 0;
+    if (run->ledger == NULL || now->unix_ns <= phase->bucket.unix_ns)
+        return 0;
+    for (size_t i = 0; i < now->n_devices; i++) {
+        const fr_device_reading *d = &now->devices[i];
+        for (int idle = 0; idle <= 1; idle++) {
+            double joules = idle ? d->idle_j : d->active_j;
+            if (!isfinite(joules))
+                continue;
+            fr_bucket b = bucket_of(d, same_device(&phase->bucket, d), idle);
+            b.start_unix_ns = phase->bucket.unix_ns;
+            b.end_unix_ns = now->unix_ns;
+            if (b.energy_uj != 0 || b.high_uj != 0)
+                buckets[n++] = b;
+        }
+    }
+    return fr_ledger_add(run->ledger, phase->record.id, buckets, n, err);
+}
+
+/* A border: the time since the last one belongs to the innermost phase. */
+static int border(fr_run *run, bool close_bucket, fr_reading *now, fr_err *err)
+{
+    FR_TRY(fr_meter_read(run->meter, now, err));
+    if (now->unix_ns <
+        run->last.unix_ns) /* somebody set the clock back: time goes on all the same */
+        now->unix_ns = run->last.unix_ns + (now->monotonic_ns - run->last.monotonic_ns);
+    fr_phase *phase = run->inner;
+    fr_reading *window = FR_NEW(fr_reading);
+    fr_reading_between(&run->last, now, window);
+    reading_add(&phase->own, window);
+    fr_work_settle(&run->work, window);
+    free(window);
+    run->last = *now;
+
+    fr_err flush_err = { 0 };
+    int rc = write_bucket(run, phase, now, &flush_err);
+    remember(run, rc, &flush_err);
+    run->lost |= rc != 0 && close_bucket;
+    double age_s = (double)(now->monotonic_ns - phase->begin.monotonic_ns) * 1e-9;
+    double span_s = FR_MIN(FR_MAX(FLUSH_S, age_s / BUCKETS_PER_LIFE), BUCKET_MOST_S);
+    double open_s = (double)(now->monotonic_ns - phase->bucket.monotonic_ns) * 1e-9;
+    if (rc == 0 && (close_bucket || open_s >= 0.95 * span_s))
+        phase->bucket = *now;
+    return 0;
+}
+
+static void *flush_always(void *user)
+{
+    fr_run *run = user;
+    pthread_mutex_lock(&run->lock);
+    while (!run->stop) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += (time_t)FLUSH_S;
+        int rc = pthread_cond_timedwait(&run->wake, &run->lock, &until);
+        if (run->stop || rc == 0)
+            continue;
+        fr_reading *now = FR_NEW(fr_reading);
+        fr_err err = { 0 };
+        rc = border(run, false, now, &err);
+        remember(run, rc, &err);
+        free(now);
+    }
+    pthread_mutex_unlock(&run->lock);
+    return NULL;
+}
+
+/* ---- what a window took ---- */
+
+static void used_of(const fr_run *run, const fr_reading *window, double flops, uint64_t tokens,
+                    fr_used *out)
+{
+    out->reading = *window;
+    out->duration_s = window->duration_s;
+    out->cpu_s = window->cpu_s;
+    out->gpu_s = window->gpu_s;
+    out->active = fr_reading_active(window, FR_DEVICE_NONE);
+    out->idle = fr_reading_idle(window, FR_DEVICE_NONE);
+    out->total = fr_reading_total(window);
+    out->carbon =
+        fr_carbon_of(out->total, &run->place, fr_embodied_g(&run->embodied, window->duration_s));
+    out->flops = flops;
+    out->tokens = tokens;
+}
+
+/* The figure that the ledger keeps: whole microjoules between the two readings. */
+static fr_energy whole_energy(const fr_reading *begin, const fr_reading *end, fr_energy total)
+{
+    int64_t uj[3] = { 0 };
+    for (size_t i = 0; i < end->n_devices; i++)
+        for (int idle = 0; idle <= 1; idle++) {
+            const fr_device_reading *d = &end->devices[i];
+            fr_bucket b = bucket_of(d, same_device(begin, d), idle);
+            uj[0] += b.energy_uj;
+            uj[1] += b.low_uj;
+            uj[2] += b.high_uj;
+        }
+    total.value_j = (double)uj[0] * 1e-6;
+    total.low_j = (double)uj[1] * 1e-6;
+    total.high_j = (double)uj[2] * 1e-6;
+    return total;
+}
+
+/* ---- begin ---- */
+
+static bool is_ulid(const char *text)
+{
+    return strlen(text) == FR_ULID_TEXT - 1 &&
+           strspn(text, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == FR_ULID_TEXT - 1;
+}
+
+static void place_into(fr_run_record *record, const fr_place *place)
+{
+    record->zone = place->zone != NULL ? place->zone : place->region;
+    if (record->zone == NULL)
+        record->zone = "stated";
+    record->basis = place->basis;
+    record->grid_source = place->source;
+    record->grid_year = place->year;
+    record->intensity_g_per_kwh = place->intensity_g_per_kwh;
+    record->pue = place->pue;
+}
+
+static int note_factors(fr_run *run, fr_err *err)
+{
+    const fr_embodied *e = &run->embodied;
+    const fr_place *p = &run->place;
+    const struct {
+        const char *name;
+        double value;
+        const char *text;
+    } NOTES[] = {
+        { "embodied_total_kg", e->total_kg, e->source },
+        { "embodied_lifetime_s", e->lifetime_s, NULL },
+        { "embodied_share_ratio", e->share_ratio, NULL },
+        { "pue", p->pue, p->pue_source },
+        { "place", NAN, p->assumed ? "assumed" : p->region },
+    };
+    for (size_t i = 0; i < FR_COUNT_OF(NOTES); i++)
+        if (!isnan(NOTES[i].value) || NOTES[i].text != NULL)
+            FR_TRY(fr_ledger_note(run->ledger, run->root.record.id, "factor", NOTES[i].name,
+                                  NOTES[i].value, NOTES[i].text, err));
+    return 0;
+}
+
+static int record_first(fr_run *run, const fr_run_options *options, fr_err *err)
+{
+    FR_TRY(fr_ledger_open(options->ledger, &run->ledger, err));
+    const char *parent = options->parent != NULL ? options->parent : getenv("FRUGAL_RUN");
+    fr_run_record *r = &run->root.record;
+    if (parent != NULL && is_ulid(parent))
+        memcpy(r->parent, parent, sizeof(r->parent));
+    FR_AUTO(fr_buf) command = { 0 };
+    fr_ledger_redact(options->argv, &command);
+    r->command = options->argv != NULL ? fr_buf_text(&command) : NULL;
+    int rc = fr_ledger_begin(run->ledger, r, err);
+    r->command = NULL;
+    return rc != 0 ? rc : note_factors(run, err);
+}
+
+/* A ledger that the user named must work; without our own, a run is worth more than its record. */
+static int record_begin(fr_run *run, const fr_run_options *options, fr_err *err)
+{
+    if (options->ledger != NULL && options->ledger[0] == '\0')
+        return 0;
+    fr_err why = { 0 };
+    int rc = record_first(run, options, &why);
+    if (rc == 0)
+        return 0;
+    if (options->ledger != NULL)
+        return fr_fail(err, rc, why.hint, "%s", why.what);
+    fr_log(FR_LOG_WARN, "this run is not recorded: %s", why.what);
+    fr_ledger_close(run->ledger);
+    run->ledger = NULL;
+    return 0;
+}
+
+/* A child finds us here. */
+static void tell_children(fr_run *run)
+{
+    if (run->ledger == NULL)
+        return;
+    run->outer_run = fr_dup(getenv("FRUGAL_RUN"));
+    run->set_environment = setenv("FRUGAL_RUN", run->root.record.id, 1) == 0;
+}
+
+static void run_free(fr_run *run)
+{
+    if (run->set_environment && run->outer_run != NULL)
+        setenv("FRUGAL_RUN", run->outer_run, 1);
+    else if (run->set_environment)
+        unsetenv("FRUGAL_RUN");
+    free(run->outer_run);
+    if (run->meter != NULL)
+        fr_meter_close(run->meter);
+    fr_ledger_close(run->ledger);
+    free((char *)run->root.record.kind);
+    free((char *)run->root.record.name);
+    free((char *)run->root.record.model_hash);
+    free((char *)run->root.record.strategy);
+    fr_work_fini(&run->work);
+    pthread_cond_destroy(&run->wake);
+    pthread_mutex_destroy(&run->lock);
+    free(run);
+}
+
+static int begin(fr_run *run, const fr_run_options *options, fr_err *err)
+{
+    fr_run_record *r = &run->root.record;
+    r->kind = fr_dup(options->kind != NULL ? options->kind : "run");
+    r->name = fr_dup(options->name);
+    r->model_hash = fr_dup(options->model_hash);
+    r->strategy = fr_dup(options->strategy);
+    fr_ulid(r->id);
+    FR_TRY(fr_place_resolve(&options->place, &run->place, err));
+    run->embodied = fr_embodied_of_this_host();
+    place_into(r, &run->place);
+    r->start_unix_ns = fr_now_unix_ns();
+    FR_TRY(record_begin(run, options, err));
+    tell_children(run); /* before the meter has a thread */
+    FR_TRY(fr_meter_open(&options->meter, &run->meter, err));
+    FR_TRY(fr_meter_read(run->meter, &run->root.begin, err));
+    run->root.bucket = run->root.begin;
+    run->last = run->root.begin;
+    run->flushing =
+        !options->meter.no_thread && pthread_create(&run->flusher, NULL, flush_always, run) == 0;
+    return 0;
+}
+
+int fr_run_begin(const fr_run_options *options, fr_run **out, fr_err *err)
+{
+    *out = NULL;
+    fr_run *run = FR_NEW(fr_run);
+    pthread_mutex_init(&run->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&run->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    fr_work_init(&run->work);
+    run->root.run = run;
+    run->inner = &run->root;
+    int rc = begin(run, options, err);
+    if (rc != 0) {
+        if (run->ledger != NULL) {
+            run->root.record.status = "failed";
+            fr_ledger_end(run->ledger, &run->root.record, NULL);
+        }
+        run_free(run);
+        return rc;
+    }
+    *out = run;
+    return 0;
+}
+
+const char *fr_run_id(const fr_run *run)
+{
+    return run->root.record.id;
+}
+
+const char *fr_phase_id(const fr_phase *phase)
+{
+    return phase->record.id;
+}
+
+const fr_place *fr_run_place(const fr_run *run)
+{
+    return &run->place;
+}
+
+fr_ledger *fr_run_ledger(fr_run *run)
+{
+    return run->ledger;
+}
+
+fr_work_sink fr_run_work(fr_run *run)
+{
+    return fr_work_sink_of(&run->work);
+}
+
+fr_energy fr_run_so_far(fr_run *run)
+{
+    pthread_mutex_lock(&run->lock);
+    fr_reading *now = FR_NEW(fr_reading);
+    fr_reading *window = FR_NEW(fr_reading);
+    if (fr_now_monotonic_ns() - run->last.monotonic_ns < SO_FAR_FRESH_NS ||
+        fr_meter_read(run->meter, now, NULL) != 0)
+        *now = run->last;
+    fr_reading_between(&run->root.begin, now, window);
+    fr_energy total = fr_reading_total(window);
+    free(now);
+    free(window);
+    pthread_mutex_unlock(&run->lock);
+    return total;
+}
+
+/* ---- phases ---- */
+
+static void take_work(fr_run *run)
+{
+    double flops;
+    uint64_t tokens;
+    fr_work_take(&run->work, &flops, &tokens);
+    run->inner->own_flops += flops;
+    run->inner->own_tokens += tokens;
+    for (fr_phase *p = run->inner; p != NULL; p = p->outer) {
+        p->flops += flops;
+        p->tokens += tokens;
+    }
+}
+
+int fr_phase_begin(fr_run *run, const char *kind, const char *name, fr_phase **out, fr_err *err)
+{
+    *out = NULL;
+    fr_phase *phase = FR_NEW(fr_phase);
+    pthread_mutex_lock(&run->lock);
+    phase->run = run;
+    phase->outer = run->inner;
+    fr_run_record *r = &phase->record;
+    *r = (fr_run_record){ .kind = fr_dup(kind), .name = fr_dup(name), .phase = true };
+    memcpy(r->parent, run->inner->record.id, sizeof(r->parent));
+    place_into(r, &run->place);
+    take_work(run);
+    int rc = border(run, true, &phase->begin, err);
+    if (rc == 0) {
+        r->start_unix_ns = phase->begin.unix_ns;
+        fr_ulid(r->id);
+        if (run->ledger != NULL)
+            rc = fr_ledger_begin(run->ledger, r, err);
+    }
+    if (rc == 0) {
+        phase->bucket = phase->begin;
+        run->inner = phase;
+        *out = phase;
+    }
+    pthread_mutex_unlock(&run->lock);
+    if (rc != 0) {
+        free((char *)r->kind);
+        free((char *)r->name);
+        free(phase);
+    }
+    return rc;
+}
+
+int fr_run_note(fr_run *run, const char *kind, const char *name, double value, const char *text,
+                fr_err *err)
+{
+    if (run->ledger == NULL)
+        return 0;
+    pthread_mutex_lock(&run->lock);
+    int rc = fr_ledger_note(run->ledger, run->inner->record.id, kind, name, value, text, err);
+    pthread_mutex_unlock(&run->lock);
+    return rc;
+}
+
+/* Closes a phase's (or the run's) row with the whole of its window. */
+static int record_end(fr_run *run, fr_phase *phase, const fr_reading *now, const char *status,
+                      int exit_code, fr_used *used, fr_err *err)
+{
+    fr_reading *window = FR_NEW(fr_reading);
+    fr_reading_between(&phase->begin, now, window);
+    used_of(run, window, phase->flops, phase->tokens, used);
+    free(window);
+    if (run->ledger == NULL)
+        return 0;
+    fr_run_record *r = &phase->record;
+    int rc = 0;
+    if (phase->flops > 0)
+        rc = fr_ledger_note(run->ledger, r->id, "work", "flops", phase->flops, NULL, err);
+    if (rc == 0 && phase->tokens > 0)
+        rc = fr_ledger_note(run->ledger, r->id, "work", "tokens", (double)phase->tokens, NULL, err);
+    r->status = status != NULL ? status : "done";
+    r->exit_code = exit_code;
+    r->end_unix_ns = FR_MAX(now->unix_ns, r->start_unix_ns);
+    r->duration_s = used->duration_s;
+    r->cpu_s = used->cpu_s;
+    r->gpu_s = used->gpu_s;
+    r->embodied_g = fr_embodied_g(&run->embodied, used->duration_s);
+    r->energy = used->total;
+    if (r->energy.method != FR_METHOD_NONE)
+        r->energy = whole_energy(&phase->begin, now, used->total);
+    return rc != 0 ? rc : fr_ledger_end(run->ledger, r, err);
+}
+
+/* The innermost phase ends at a reading. The lock is held; the phase is freed. */
+static int end_inner(fr_run *run, const fr_reading *now, const char *status, fr_used *used,
+                     fr_err *err)
+{
+    fr_phase *phase = run->inner;
+    int rc = record_end(run, phase, now, status, 0, used, err);
+    run->inner = phase->outer;
+    run->inner->bucket = *now;
+    free((char *)phase->record.kind);
+    free((char *)phase->record.name);
+    free(phase);
+    return rc;
+}
+
+static bool is_open(const fr_run *run, const fr_phase *phase)
+{
+    for (const fr_phase *p = run->inner; p != NULL; p = p->outer)
+        if (p == phase)
+            return true;
+    return false;
+}
+
+int fr_phase_end(fr_phase *phase, const char *status, fr_used *used, fr_err *err)
+{
+    if (phase == NULL)
+        return 0;
+    fr_run *run = phase->run;
+    fr_used *scratch = FR_NEW(fr_used);
+    fr_reading *now = FR_NEW(fr_reading);
+    pthread_mutex_lock(&run->lock);
+    take_work(run);
+    int rc = border(run, true, now, err);
+    if (rc != 0)
+        *now = run->last; /* the phase ends where it was last seen */
+    while (is_open(run, phase)) {
+        int end_rc = end_inner(run, now, status, scratch, err);
+        rc = rc != 0 ? rc : end_rc;
+    }
+    pthread_mutex_unlock(&run->lock);
+    if (used != NULL)
+        *used = *scratch;
+    free(now);
+    free(scratch);
+    return rc;
+}
+
+/* ---- end ---- */
+
+static void stop_flusher(fr_run *run)
+{
+    if (!run->flushing)
+        return;
+    pthread_mutex_lock(&run->lock);
+    run->stop = true;
+    pthread_cond_signal(&run->wake);
+    pthread_mutex_unlock(&run->lock);
+    pthread_join(run->flusher, NULL);
+}
+
+static int note_meter(fr_run *run, const fr_used *whole, fr_err *err)
+{
+    const char *id = run->root.record.id;
+    const fr_reading *r = &whole->reading;
+    FR_TRY(fr_ledger_note(run->ledger, id, "meter", "overhead_j", fr_reading_overhead(r).value_j,
+                          NULL, err));
+    FR_TRY(fr_ledger_note(run->ledger, id, "meter", "samples", (double)r->samples, NULL, err));
+    if (r->missed > 0)
+        FR_TRY(fr_ledger_note(run->ledger, id, "meter", "missed", (double)r->missed, NULL, err));
+    if (r->note[0] != '\0')
+        FR_TRY(fr_ledger_note(run->ledger, id, "meter", "note", NAN, r->note, err));
+    return 0;
+}
+
+int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr_used *remainder,
+               fr_err *err)
+{
+    if (run == NULL)
+        return 0;
+    stop_flusher(run);
+    fr_used *whole = FR_NEW(fr_used);
+    fr_reading *now = FR_NEW(fr_reading);
+    take_work(run);
+    int rc = border(run, true, now, err);
+    if (rc != 0)
+        *now = run->last;
+    while (run->inner != &run->root) {
+        int end_rc = end_inner(run, now, status, whole, err);
+        rc = rc != 0 ? rc : end_rc;
+    }
+    int end_rc = record_end(run, &run->root, now, status, exit_code, whole, err);
+    if (end_rc == 0 && run->ledger != NULL)
+        end_rc = note_meter(run, whole, err);
+    rc = rc != 0 ? rc : end_rc;
+    if (rc == 0 && run->lost) /* a flush that failed and was made good since is no failure */
+        rc = fr_fail(err, run->first_rc, run->first_err.hint, "%s", run->first_err.what);
+    if (used != NULL)
+        *used = *whole;
+    if (remainder != NULL)
+        used_of(run, &run->root.own, run->root.own_flops, run->root.own_tokens, remainder);
+    free(now);
+    free(whole);
+    run_free(run);
+    return rc;
+}
+
+int fr_run_share_take(fr_run *run, uint64_t sequence, fr_share *out, fr_err *err)
+{
+    fr_reading *now = FR_NEW(fr_reading);
+    pthread_mutex_lock(&run->lock);
+    int rc = border(run, false, now, err);
+    if (rc == 0)
+        rc = fr_work_share_take(&run->work, sequence, out, err);
+    pthread_mutex_unlock(&run->lock);
+    free(now);
+    return rc;
+}
