@@ -1,0 +1,211 @@
+#include "kernels/gemm_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+/*
+ * The classic nest (Goto and van de Geijn 2008, doi:10.1145/1356052.1356053): a block of B,
+ * [k block][n block] is packed into panels of nr columns that the tile kernel reads in order; rows
+ * of A go by in blocks of mr. A is packed only where its elements lie badly (transposed, or rows a
+ * multiple of a page apart). Each thread takes its own rows or columns of C and packs for itself:
+ * nothing is shared, so nobody waits for anybody.
+ */
+#define K_BLOCK FR_GEMM_K_BLOCK
+#define N_BLOCK 1024
+#define M_BLOCK 336 /* a multiple of 14 and 6 */
+
+/* The specification: m × n dot products. */
+static void tile_scalar(size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
+                        float *c, size_t ldc, size_t m, size_t n, bool add)
+{
+    for (size_t i = 0; i < m; i++) {
+        float acc[8] = { 0 };
+        for (size_t j = 0; add && j < n; j++)
+            acc[j] = c[i * ldc + j];
+        for (size_t p = 0; p < k; p++)
+            for (size_t j = 0; j < 8; j++)
+                acc[j] += a[i * a_row + p * a_col] * b[p * 8 + j];
+        for (size_t j = 0; j < n; j++)
+            c[i * ldc + j] = acc[j];
+    }
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+#if defined(__x86_64__)
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+#endif
+
+static const fr_gemm_row ROWS[] = {
+#if defined(__x86_64__)
+    { "avx512", has_avx512, 14, 32, fr_gemm_tile_avx512 },
+    { "avx2", has_avx2, 6, 16, fr_gemm_tile_avx2 },
+#endif
+    { "scalar", always, 4, 8, tile_scalar },
+};
+
+struct fr_gemm {
+    const fr_gemm_row *row;
+    fr_pool *pool; /* borrowed */
+    int threads;
+    float **packed; /* [threads]: B, then A */
+};
+
+int fr_gemm_new(fr_pool *pool, const char *kernel, fr_gemm **out, fr_err *err)
+{
+    const fr_gemm_row *row = NULL;
+    for (size_t i = 0; i < FR_COUNT_OF(ROWS) && row == NULL; i++)
+        if ((kernel == NULL || strcmp(kernel, ROWS[i].name) == 0) && ROWS[i].runs_here())
+            row = &ROWS[i];
+    if (row == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, NULL, "no matrix kernel '%s' on this processor",
+                       kernel);
+    fr_gemm *g = FR_NEW(fr_gemm);
+    g->row = row;
+    g->pool = pool;
+    g->threads = fr_pool_threads(pool);
+    g->packed = FR_NEW_N(float *, (size_t)g->threads);
+    for (int t = 0; t < g->threads; t++) {
+        int rc = fr_try_array(K_BLOCK * (N_BLOCK + M_BLOCK), sizeof(float), "matrix products",
+                              (void **)&g->packed[t], err);
+        if (rc != 0) {
+            fr_gemm_free(g);
+            return rc;
+        }
+    }
+    *out = g;
+    return 0;
+}
+
+void fr_gemm_free(fr_gemm *g)
+{
+    if (g == NULL)
+        return;
+    for (int t = 0; t < g->threads; t++)
+        free(g->packed[t]);
+    free(g->packed);
+    free(g);
+}
+
+const char *fr_gemm_kernel(const fr_gemm *g)
+{
+    return g->row->name;
+}
+
+typedef struct {
+    fr_gemm *g;
+    fr_mat a, b;
+    float *c;
+    size_t ldc, m, n, k;
+    size_t unit; /* rows or columns of an item */
+    bool add, by_columns;
+} job;
+
+static const float *element(fr_mat x, size_t row, size_t col)
+{
+    return x.transposed ? x.at + col * x.stride + row : x.at + row * x.stride + col;
+}
+
+/* B[k0 …][n0 …] into panels [nr columns][k][nr], zero beyond the edge. */
+static void pack_b(float *to, fr_mat b, size_t k0, size_t k, size_t n0, size_t n, size_t nr)
+{
+    for (size_t j = 0; j < n; j += nr, to += k * nr) {
+        const size_t width = FR_MIN(nr, n - j);
+        const float *from = element(b, k0, n0 + j);
+        if (!b.transposed) {
+            for (size_t p = 0; p < k; p++) {
+                memcpy(to + p * nr, from + p * b.stride, width * sizeof(float));
+                memset(to + p * nr + width, 0, (nr - width) * sizeof(float));
+            }
+        } else {
+            /* eight rows of k at a time, so that a cache line is written while it is here */
+            for (size_t p0 = 0; p0 < k; p0 += 8)
+                for (size_t i = 0; i < nr; i++)
+                    for (size_t p = p0; p < FR_MIN(p0 + 8, k); p++)
+                        to[p * nr + i] = i < width ? from[i * b.stride + p] : 0;
+        }
+    }
+}
+
+/* A[m0 …][k0 …] into panels [mr rows][k][mr]. */
+static void pack_a(float *to, fr_mat a, size_t m0, size_t m, size_t k0, size_t k, size_t mr)
+{
+    for (size_t i = 0; i < m; i += mr, to += k * mr) {
+        const size_t height = FR_MIN(mr, m - i);
+        const float *from = element(a, m0 + i, k0);
+        if (a.transposed && height == mr)
+            for (size_t p = 0; p < k; p++)
+                memcpy(to + p * mr, from + p * a.stride, mr * sizeof(float));
+        else
+            for (size_t p = 0; p < k; p++)
+                for (size_t r = 0; r < height; r++)
+                    to[p * mr + r] = a.transposed ? from[p * a.stride + r] : from[r * a.stride + p];
+    }
+}
+
+static void block(const job *j, float *packed, size_t m0, size_t m1, size_t n0, size_t n1)
+{
+    const fr_gemm_row *row = j->g->row;
+    const bool pack_rows = j->a.transposed || j->a.stride % 1024 == 0;
+    float *const packed_a = packed + K_BLOCK * N_BLOCK;
+    for (size_t nb = n0; nb < n1; nb += N_BLOCK) {
+        const size_t n = FR_MIN((size_t)N_BLOCK, n1 - nb);
+        for (size_t k0 = 0; k0 < j->k; k0 += K_BLOCK) {
+            const size_t k = FR_MIN((size_t)K_BLOCK, j->k - k0);
+            const bool add = j->add || k0 > 0;
+            pack_b(packed, j->b, k0, k, nb, n, row->nr);
+            for (size_t mb = m0; mb < m1; mb += M_BLOCK) {
+                const size_t m = FR_MIN((size_t)M_BLOCK, m1 - mb);
+                if (pack_rows)
+                    pack_a(packed_a, j->a, mb, m, k0, k, row->mr);
+                for (size_t jn = 0; jn < n; jn += row->nr) {
+                    const float *panel = packed + jn * k;
+                    for (size_t im = 0; im < m; im += row->mr) {
+                        const float *a = pack_rows ? packed_a + im * k : element(j->a, mb + im, k0);
+                        row->tile(k, a, pack_rows ? 1 : j->a.stride, pack_rows ? row->mr : 1, panel,
+                                  j->c + (mb + im) * j->ldc + nb + jn, j->ldc,
+                                  FR_MIN(row->mr, m - im), FR_MIN(row->nr, n - jn), add);
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void items(void *args, size_t first, size_t end, int thread)
+{
+    const job *j = args;
+    if (j->by_columns)
+        block(j, j->g->packed[thread], 0, j->m, first * j->unit, FR_MIN(end * j->unit, j->n));
+    else
+        block(j, j->g->packed[thread], first * j->unit, FR_MIN(end * j->unit, j->m), 0, j->n);
+}
+
+void fr_gemm_run(fr_gemm *g, fr_mat a, fr_mat b, float *c, size_t ldc, size_t m, size_t n, size_t k,
+                 bool add)
+{
+    if (k == 0 && !add)
+        for (size_t i = 0; i < m; i++)
+            memset(c + i * ldc, 0, n * sizeof(float));
+    if (m == 0 || n == 0 || k == 0)
+        return;
+    const size_t row_items = (m + g->row->mr - 1) / g->row->mr;
+    const size_t column_items = (n + g->row->nr - 1) / g->row->nr;
+    job j = { .g = g, .a = a, .b = b, .c = c, .ldc = ldc, .m = m, .n = n, .k = k, .add = add };
+    j.by_columns = row_items < 4 * (size_t)g->threads && column_items > row_items;
+    j.unit = j.by_columns ? g->row->nr : g->row->mr;
+    fr_pool_run(g->pool, j.by_columns ? column_items : row_items, items, &j);
+}
