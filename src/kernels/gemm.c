@@ -209,3 +209,23 @@ void fr_gemm_run(fr_gemm *g, fr_mat a, fr_mat b, float *c, size_t ldc, size_t m,
     j.unit = j.by_columns ? g->row->nr : g->row->mr;
     fr_pool_run(g->pool, j.by_columns ? column_items : row_items, items, &j);
 }
+
+const fr_gemm_row *fr_gemm_row_of(const fr_gemm *g)
+{
+    return g->row;
+}
+
+void fr_gemm_pack(const fr_gemm_row *row, float *to, fr_mat b, size_t k, size_t n)
+{
+    pack_b(to, b, 0, k, 0, n, row->nr);
+}
+
+void fr_gemm_panels(const fr_gemm_row *row, const float *a, size_t a_row, size_t a_col,
+                    const float *packed, size_t panel_rows, float *c, size_t ldc, size_t m,
+                    size_t n, size_t k, bool add)
+{
+    for (size_t j = 0; j < n; j += row->nr, packed += panel_rows * row->nr)
+        for (size_t i = 0; i < m; i += row->mr)
+            row->tile(k, a + i * a_row, a_row, a_col, packed, c + i * ldc + j, ldc,
+                      FR_MIN(row->mr, m - i), FR_MIN(row->nr, n - j), add);
+}

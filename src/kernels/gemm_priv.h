@@ -28,4 +28,13 @@ void fr_gemm_tile_avx512(size_t k, const float *a, size_t a_row, size_t a_col, c
 void fr_gemm_tile_avx2(size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
                        float *c, size_t ldc, size_t m, size_t n, bool add);
 
+/** For attention, which multiplies small tiles of its own. */
+const fr_gemm_row *fr_gemm_row_of(const fr_gemm *g);
+/** B[k][n] into panels of nr columns, [ceil(n / nr)][k][nr], zero beyond n. */
+void fr_gemm_pack(const fr_gemm_row *row, float *to, fr_mat b, size_t k, size_t n);
+/** C[m][n] (+)= A[m][k] · packed B, whose panels lie panel_rows × nr floats apart (>= k × nr). */
+void fr_gemm_panels(const fr_gemm_row *row, const float *a, size_t a_row, size_t a_col,
+                    const float *packed, size_t panel_rows, float *c, size_t ldc, size_t m,
+                    size_t n, size_t k, bool add);
+
 #endif

@@ -1,0 +1,582 @@
+#include "train/graph.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "kernels/train_ops.h"
+
+#define LOGIT_ROWS 256   /* rows of logits made at once: [256][n_vocab] floats */
+#define FLAT_CHUNK 16384 /* numbers of a partial sum, whatever the thread count */
+
+/* One operation in one layer, with the versions that it reads and writes. */
+typedef struct {
+    const fr_op *op;
+    size_t layer;
+    float *in, *in2, *in3, *out;
+    float *before; /* of an adding operation: the version that it adds to */
+    float *keep;   /* norm: inverse root mean squares; attention: log-sum-exps; lora: in·aᵀ */
+} instance;
+
+struct fr_graph {
+    fr_weights *w; /* borrowed */
+    fr_pool *pool; /* borrowed */
+    fr_gemm *gemm;
+    const fr_train_ops *ops;
+    fr_attention_scratch *attention;
+    size_t max_tokens, max_length;
+
+    instance *list;
+    size_t n_list;
+    float *memory; /* all versions and gradients */
+    float *grad[FR_VALUE_COUNT];
+    bool has_grad[FR_VALUE_COUNT];
+    float *rope_table;
+
+    float *logits, *picked, *picked_grad; /* [LOGIT_ROWS][…] */
+    float *low_grad;                      /* [max_tokens][rank] */
+    double *row_loss, *partial;
+    const fr_batch *batch; /* of the run in progress */
+    float grad_scale;
+};
+
+static size_t width_of(const fr_graph *g, fr_value v)
+{
+    return fr_shape_dim(&g->w->shape, fr_value_dim(v));
+}
+
+/* ---- planning ------------------------------------------------------------------------------- */
+
+/* Hands out memory; at NULL it only counts. */
+typedef struct {
+    float *at;
+    size_t used;
+} room;
+
+static float *take(room *r, size_t n)
+{
+    float *at = r->at != NULL ? r->at + r->used : NULL;
+    r->used += (n + 15) / 16 * 16;
+    return at;
+}
+
+static void plan_ops(fr_graph *g, room *r, const fr_op *ops, size_t n_ops, size_t layer,
+                     float *latest[FR_VALUE_COUNT])
+{
+    for (size_t i = 0; i < n_ops; i++) {
+        const fr_op *op = &ops[i];
+        instance *at = &g->list[g->n_list++];
+        *at = (instance){ .op = op, .layer = layer };
+        at->in = latest[op->in];
+        at->in2 = latest[op->in2];
+        at->in3 = latest[op->in3];
+        at->before = op->add ? latest[op->out] : NULL;
+        if (op->kind == FR_OP_LOGITS)
+            continue;
+        if (op->kind != FR_OP_ROPE)
+            latest[op->out] = take(r, g->max_tokens * width_of(g, op->out));
+        at->out = latest[op->out];
+        if (op->kind == FR_OP_NORM)
+            at->keep = take(r, g->max_tokens);
+        else if (op->kind == FR_OP_ATTENTION)
+            at->keep = take(r, g->max_tokens * g->w->shape.n_heads);
+        else if (op->kind == FR_OP_LINEAR && fr_weights_lora(g->w, op->weight, layer) != NULL)
+            at->keep = take(r, g->max_tokens * g->w->rank);
+    }
+}
+
+static void plan(fr_graph *g, room *r)
+{
+    const fr_arch *arch = g->w->arch;
+    const fr_shape *s = &g->w->shape;
+    float *latest[FR_VALUE_COUNT] = { 0 };
+    g->n_list = 0;
+    plan_ops(g, r, arch->before_ops, arch->n_before_ops, 0, latest);
+    for (size_t layer = 0; layer < s->n_layers; layer++)
+        plan_ops(g, r, arch->layer_ops, arch->n_layer_ops, layer, latest);
+    plan_ops(g, r, arch->after_ops, arch->n_after_ops, 0, latest);
+    for (int v = FR_VALUE_NONE + 1; v < FR_VALUE_COUNT; v++)
+        g->grad[v] = v == FR_VALUE_LOGITS ? NULL : take(r, g->max_tokens * width_of(g, v));
+    g->logits = take(r, LOGIT_ROWS * s->n_vocab);
+    g->picked = take(r, LOGIT_ROWS * s->dim);
+    g->picked_grad = take(r, LOGIT_ROWS * s->dim);
+    g->low_grad = take(r, g->max_tokens * g->w->rank);
+    g->rope_table = take(r, g->max_length * s->rope_dim);
+}
+
+static void fill_rope(fr_graph *g)
+{
+    const fr_shape *s = &g->w->shape;
+    for (size_t p = 0; p < g->max_length; p++)
+        for (size_t i = 0; i < s->rope_dim / 2; i++) {
+            const double angle =
+                (double)p * pow(s->rope_theta, -2.0 * (double)i / (double)s->rope_dim);
+            g->rope_table[p * s->rope_dim + 2 * i] = (float)cos(angle);
+            g->rope_table[p * s->rope_dim + 2 * i + 1] = (float)sin(angle);
+        }
+}
+
+static int build(fr_graph *g, fr_err *err)
+{
+    const fr_arch *arch = g->w->arch;
+    FR_TRY(fr_gemm_new(g->pool, NULL, &g->gemm, err));
+    FR_TRY(
+        fr_attention_scratch_new(g->pool, g->max_length, g->w->shape.head_dim, &g->attention, err));
+    g->list = FR_NEW_N(instance, arch->n_before_ops + arch->n_after_ops +
+                                     arch->n_layer_ops * g->w->shape.n_layers);
+    room r = { 0 };
+    plan(g, &r);
+    FR_TRY(fr_try_array(r.used, sizeof(float), "activations", (void **)&g->memory, err));
+    r = (room){ .at = g->memory };
+    plan(g, &r);
+    fill_rope(g);
+    g->row_loss = FR_NEW_N(double, LOGIT_ROWS);
+    g->partial = FR_NEW_N(double, g->w->n_trained / FLAT_CHUNK + 1);
+    return 0;
+}
+
+int fr_graph_new(fr_weights *weights, fr_pool *pool, size_t max_tokens, size_t max_length,
+                 fr_graph **out, fr_err *err)
+{
+    fr_graph *g = FR_NEW(fr_graph);
+    g->w = weights;
+    g->pool = pool;
+    g->ops = fr_train_ops_best();
+    g->max_tokens = max_tokens;
+    g->max_length = max_length;
+    const int rc = build(g, err);
+    if (rc != 0) {
+        fr_graph_free(g);
+        return rc;
+    }
+    *out = g;
+    return 0;
+}
+
+void fr_graph_free(fr_graph *g)
+{
+    if (g == NULL)
+        return;
+    fr_gemm_free(g->gemm);
+    fr_attention_scratch_free(g->attention);
+    free(g->list);
+    free(g->memory);
+    free(g->row_loss);
+    free(g->partial);
+    free(g);
+}
+
+/* ---- operations over ranges of rows, one call a thread --------------------------------------- */
+
+typedef struct {
+    fr_graph *g;
+    const instance *at;
+    const fr_param *weight;
+    float *dx;
+    const float *dy;
+    float by;
+    bool add;
+    size_t first; /* of a chunk of loss rows */
+    const fr_adamw *adamw;
+} job;
+
+static void embed_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t dim = j->weight->cols;
+    for (size_t r = first; r < end; r++)
+        memcpy(j->at->out + r * dim, j->weight->w + (size_t)j->g->batch->ids[r] * dim,
+               dim * sizeof(float));
+}
+
+/* Each thread owns a range of the vocabulary and looks at every token: sums run in token order. */
+static void embed_back_range(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t dim = j->weight->cols;
+    for (size_t r = 0; r < j->g->batch->n; r++) {
+        const size_t id = (size_t)j->g->batch->ids[r];
+        if (id >= first && id < end)
+            j->g->ops->axpy(j->weight->g + id * dim, j->dy + r * dim, 1.0f, dim);
+    }
+}
+
+static void norm_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t dim = j->weight->cols;
+    j->g->ops->norm(j->at->out + first * dim, j->at->keep + first, j->at->in + first * dim,
+                    j->weight->w, end - first, dim, j->g->w->shape.norm_eps);
+}
+
+static void norm_back_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t dim = j->weight->cols;
+    j->g->ops->norm_back(j->dx + first * dim, j->dy + first * dim, j->at->in + first * dim,
+                         j->at->keep + first, j->weight->w, end - first, dim, j->add);
+}
+
+static void norm_weight_back_columns(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t dim = j->weight->cols;
+    j->g->ops->norm_weight_back(j->weight->g, j->dy, j->at->in, j->at->keep, j->g->batch->n, dim,
+                                first * 16, FR_MIN(end * 16, dim));
+}
+
+static void rope_range(const job *j, float *x, size_t first, size_t end, float sign)
+{
+    const fr_shape *s = &j->g->w->shape;
+    const size_t width = width_of(j->g, j->at->op->out);
+    j->g->ops->rope(x + first * width, j->g->batch->position + first, j->g->rope_table, end - first,
+                    width / s->head_dim, s->head_dim, s->rope_dim,
+                    j->g->w->arch->rope == FR_ROPE_HALVES, sign);
+}
+
+static void rope_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    rope_range(j, j->at->out, first, end, 1.0f);
+}
+
+static void rope_back_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    rope_range(j, j->dx, first, end, -1.0f);
+}
+
+static void silu_mul_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t width = width_of(j->g, j->at->op->out), at = first * width;
+    j->g->ops->silu_mul(j->at->out + at, j->at->in + at, j->at->in2 + at, (end - first) * width);
+}
+
+static void silu_mul_back_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    fr_graph *g = j->g;
+    const fr_op *op = j->at->op;
+    const size_t width = width_of(g, op->out), at = first * width;
+    g->ops->silu_mul_back(g->grad[op->in] + at, g->grad[op->in2] + at, g->grad[op->out] + at,
+                          j->at->in + at, j->at->in2 + at, (end - first) * width);
+}
+
+static void scale_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t rank = j->g->w->rank;
+    for (size_t i = first * rank; i < end * rank; i++)
+        j->dx[i] *= j->by;
+}
+
+static void gather_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t dim = j->weight->cols;
+    for (size_t i = first; i < end; i++)
+        memcpy(j->g->picked + i * dim,
+               j->at->in + (size_t)j->g->batch->loss_row[j->first + i] * dim, dim * sizeof(float));
+}
+
+static void scatter_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const size_t dim = j->weight->cols;
+    for (size_t i = first; i < end; i++)
+        memcpy(j->dx + (size_t)j->g->batch->loss_row[j->first + i] * dim,
+               j->g->picked_grad + i * dim, dim * sizeof(float));
+}
+
+static void cross_entropy_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    fr_graph *g = j->g;
+    const size_t n = j->weight->rows;
+    for (size_t i = first; i < end; i++)
+        g->row_loss[i] = g->ops->cross_entropy(
+            g->logits + i * n, n, (size_t)g->batch->target[j->first + i], g->grad_scale);
+}
+
+/* ---- one operation, forward and backward ----------------------------------------------------- */
+
+static const fr_param *weight_of(const fr_graph *g, const instance *at)
+{
+    fr_slot slot = at->op->weight;
+    if (at->op->kind == FR_OP_LOGITS && g->w->shape.tied)
+        slot = FR_SLOT_TOKEN_EMBD;
+    return slot != FR_SLOT_NONE ? fr_weights_get(g->w, slot, at->layer) : NULL;
+}
+
+static fr_mat mat(const float *at, size_t stride)
+{
+    return (fr_mat){ at, stride, false };
+}
+
+static fr_mat transposed(const float *at, size_t stride)
+{
+    return (fr_mat){ at, stride, true };
+}
+
+static void linear(fr_graph *g, const instance *at, const fr_param *w)
+{
+    const size_t n = g->batch->n;
+    if (at->op->add)
+        memcpy(at->out, at->before, n * w->rows * sizeof(float));
+    fr_gemm_run(g->gemm, mat(at->in, w->cols), transposed(w->w, w->cols), at->out, w->rows, n,
+                w->rows, w->cols, at->op->add);
+    const fr_lora_param *lora = fr_weights_lora(g->w, at->op->weight, at->layer);
+    if (lora == NULL)
+        return;
+    const size_t rank = g->w->rank;
+    fr_gemm_run(g->gemm, mat(at->in, w->cols), transposed(lora->a.w, w->cols), at->keep, rank, n,
+                rank, w->cols, false);
+    fr_pool_run(g->pool, n, scale_rows, &(job){ .g = g, .dx = at->keep, .by = g->w->lora_scale });
+    fr_gemm_run(g->gemm, mat(at->keep, rank), transposed(lora->b.w, rank), at->out, w->rows, n,
+                w->rows, rank, true);
+}
+
+/* The gradient that an input gets: overwritten the first time, added to after. */
+static bool add_to(fr_graph *g, fr_value v)
+{
+    const bool had = g->has_grad[v];
+    g->has_grad[v] = true;
+    return had;
+}
+
+static void linear_back(fr_graph *g, const instance *at, const fr_param *w)
+{
+    const size_t n = g->batch->n;
+    const fr_op *op = at->op;
+    const float *dout = g->grad[op->out];
+    const bool add = add_to(g, op->in);
+    fr_gemm_run(g->gemm, mat(dout, w->rows), mat(w->w, w->cols), g->grad[op->in], w->cols, n,
+                w->cols, w->rows, add);
+    if (w->g != NULL)
+        fr_gemm_run(g->gemm, transposed(dout, w->rows), mat(at->in, w->cols), w->g, w->cols,
+                    w->rows, w->cols, n, true);
+    const fr_lora_param *lora = fr_weights_lora(g->w, op->weight, at->layer);
+    if (lora == NULL)
+        return;
+    const size_t rank = g->w->rank;
+    fr_gemm_run(g->gemm, transposed(dout, w->rows), mat(at->keep, rank), lora->b.g, rank, w->rows,
+                rank, n, true);
+    fr_gemm_run(g->gemm, mat(dout, w->rows), mat(lora->b.w, rank), g->low_grad, rank, n, rank,
+                w->rows, false);
+    fr_pool_run(g->pool, n, scale_rows,
+                &(job){ .g = g, .dx = g->low_grad, .by = g->w->lora_scale });
+    fr_gemm_run(g->gemm, transposed(g->low_grad, rank), mat(at->in, w->cols), lora->a.g, w->cols,
+                rank, w->cols, n, true);
+    fr_gemm_run(g->gemm, mat(g->low_grad, rank), mat(lora->a.w, w->cols), g->grad[op->in], w->cols,
+                n, w->cols, rank, true);
+}
+
+/* Logits exist for rows with loss only, LOGIT_ROWS at a time; their gradient replaces them at
+ * once, so forward and backward are one. */
+static double loss(fr_graph *g, const instance *at, const fr_param *w)
+{
+    const fr_batch *b = g->batch;
+    const size_t dim = w->cols;
+    job j = { .g = g, .at = at, .weight = w, .dx = g->grad[at->op->in] };
+    if (g->grad_scale != 0) {
+        memset(j.dx, 0, b->n * dim * sizeof(float));
+        g->has_grad[at->op->in] = true;
+    }
+    double total = 0;
+    for (j.first = 0; j.first < b->n_loss; j.first += LOGIT_ROWS) {
+        const size_t n = FR_MIN((size_t)LOGIT_ROWS, b->n_loss - j.first);
+        fr_pool_run(g->pool, n, gather_rows, &j);
+        fr_gemm_run(g->gemm, mat(g->picked, dim), transposed(w->w, dim), g->logits, w->rows, n,
+                    w->rows, dim, false);
+        fr_pool_run(g->pool, n, cross_entropy_rows, &j);
+        for (size_t i = 0; i < n; i++)
+            total += g->row_loss[i];
+        if (g->grad_scale == 0)
+            continue;
+        fr_gemm_run(g->gemm, mat(g->logits, w->rows), mat(w->w, dim), g->picked_grad, dim, n, dim,
+                    w->rows, false);
+        fr_pool_run(g->pool, n, scatter_rows, &j);
+        if (w->g != NULL)
+            fr_gemm_run(g->gemm, transposed(g->logits, w->rows), mat(g->picked, dim), w->g, dim,
+                        w->rows, dim, n, true);
+    }
+    return total;
+}
+
+static fr_attention attention_of(const fr_graph *g)
+{
+    const fr_shape *s = &g->w->shape;
+    return (fr_attention){ g->batch->n_docs, g->batch->doc_start, s->n_heads, s->n_kv_heads,
+                           s->head_dim };
+}
+
+static double forward(fr_graph *g, const instance *at)
+{
+    const fr_param *w = weight_of(g, at);
+    const size_t n = g->batch->n;
+    job j = { .g = g, .at = at, .weight = w };
+    const fr_attention a = attention_of(g);
+    switch (at->op->kind) {
+    case FR_OP_EMBED:
+        fr_pool_run(g->pool, n, embed_rows, &j);
+        break;
+    case FR_OP_NORM:
+        fr_pool_run(g->pool, n, norm_rows, &j);
+        break;
+    case FR_OP_LINEAR:
+        linear(g, at, w);
+        break;
+    case FR_OP_ROPE:
+        fr_pool_run(g->pool, n, rope_rows, &j);
+        break;
+    case FR_OP_ATTENTION:
+        fr_attention_forward(g->pool, g->gemm, g->ops, g->attention, &a, at->out, at->keep, at->in,
+                             at->in2, at->in3);
+        break;
+    case FR_OP_SILU_MUL:
+        fr_pool_run(g->pool, n, silu_mul_rows, &j);
+        break;
+    case FR_OP_LOGITS:
+        return loss(g, at, w);
+    case FR_OP_NONE:
+        break;
+    }
+    return 0;
+}
+
+static void backward(fr_graph *g, const instance *at)
+{
+    const fr_op *op = at->op;
+    const fr_param *w = weight_of(g, at);
+    const size_t n = g->batch->n;
+    job j = { .g = g, .at = at, .weight = w, .dy = g->grad[op->out] };
+    const fr_attention a = attention_of(g);
+    switch (op->kind) {
+    case FR_OP_EMBED:
+        if (w->g != NULL)
+            fr_pool_run(g->pool, w->rows, embed_back_range, &j);
+        break;
+    case FR_OP_NORM:
+        j.dx = g->grad[op->in];
+        j.add = add_to(g, op->in);
+        if (w->g != NULL)
+            fr_pool_run(g->pool, (w->cols + 15) / 16, norm_weight_back_columns, &j);
+        fr_pool_run(g->pool, n, norm_back_rows, &j);
+        break;
+    case FR_OP_LINEAR:
+        linear_back(g, at, w);
+        break;
+    case FR_OP_ROPE:
+        j.dx = g->grad[op->out];
+        fr_pool_run(g->pool, n, rope_back_rows, &j);
+        return;
+    case FR_OP_ATTENTION:
+        assert(!g->has_grad[op->in] && !g->has_grad[op->in2] && !g->has_grad[op->in3]);
+        fr_attention_backward(g->pool, g->gemm, g->ops, g->attention, &a, g->grad[op->in],
+                              g->grad[op->in2], g->grad[op->in3], g->grad[op->out], at->out,
+                              at->keep, at->in, at->in2, at->in3);
+        g->has_grad[op->in] = g->has_grad[op->in2] = g->has_grad[op->in3] = true;
+        break;
+    case FR_OP_SILU_MUL:
+        assert(!g->has_grad[op->in] && !g->has_grad[op->in2]);
+        fr_pool_run(g->pool, n, silu_mul_back_rows, &j);
+        g->has_grad[op->in] = g->has_grad[op->in2] = true;
+        break;
+    case FR_OP_LOGITS: /* done with the loss */
+    case FR_OP_NONE:
+        return;
+    }
+    if (!op->add)
+        g->has_grad[op->out] = false; /* an older version of the value comes to life */
+}
+
+double fr_graph_run(fr_graph *g, const fr_batch *batch, float grad_scale)
+{
+    assert(batch->n <= g->max_tokens);
+    g->batch = batch;
+    g->grad_scale = grad_scale;
+    memset(g->has_grad, 0, sizeof(g->has_grad));
+    double total = 0;
+    for (size_t i = 0; i < g->n_list; i++)
+        total += forward(g, &g->list[i]);
+    if (grad_scale != 0)
+        for (size_t i = g->n_list; i-- > 0;)
+            backward(g, &g->list[i]);
+    g->batch = NULL;
+    return total;
+}
+
+/* ---- the optimizer ----------------------------------------------------------------------------
+ */
+
+static void square_chunks(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    fr_graph *g = ((job *)args)->g;
+    for (size_t c = first; c < end; c++)
+        g->partial[c] = g->ops->sum_squares(
+            g->w->g + c * FLAT_CHUNK, FR_MIN((size_t)FLAT_CHUNK, g->w->n_trained - c * FLAT_CHUNK));
+}
+
+static void adamw_param(const fr_graph *g, const fr_param *p, const fr_adamw *a)
+{
+    fr_adamw own = *a;
+    if (!p->decay)
+        own.weight_decay = 0;
+    g->ops->adamw(p->w, p->m, p->v, p->g, p->n, &own);
+    memset(p->g, 0, p->n * sizeof(float));
+}
+
+static void adamw_params(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    const fr_weights *w = j->g->w;
+    for (size_t i = first; i < end; i++) {
+        if (w->lora == NULL) {
+            adamw_param(j->g, &w->params[i], j->adamw);
+        } else if (w->lora[i].b.w != NULL) {
+            adamw_param(j->g, &w->lora[i].a, j->adamw);
+            adamw_param(j->g, &w->lora[i].b, j->adamw);
+        }
+    }
+}
+
+double fr_graph_update(fr_graph *g, const fr_update *u, uint64_t step)
+{
+    const size_t chunks = (g->w->n_trained + FLAT_CHUNK - 1) / FLAT_CHUNK;
+    job j = { .g = g };
+    fr_pool_run(g->pool, chunks, square_chunks, &j);
+    double squares = 0;
+    for (size_t c = 0; c < chunks; c++)
+        squares += g->partial[c];
+    const double norm = sqrt(squares);
+    const fr_adamw a = {
+        .lr = (float)u->lr,
+        .beta1 = (float)u->beta1,
+        .beta2 = (float)u->beta2,
+        .eps = (float)u->eps,
+        .weight_decay = (float)u->weight_decay,
+        .correct1 = (float)(1.0 / (1.0 - pow(u->beta1, (double)step))),
+        .correct2 = (float)(1.0 / (1.0 - pow(u->beta2, (double)step))),
+        .grad_scale = u->clip > 0 && norm > u->clip ? (float)(u->clip / norm) : 1.0f,
+    };
+    j.adamw = &a;
+    fr_pool_run(g->pool, g->w->n_params, adamw_params, &j);
+    return norm;
+}

@@ -1,0 +1,174 @@
+#include "train/weights.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/random.h"
+
+/* Tensors begin at multiples of 16 floats, so that each is aligned to a cache line. */
+static size_t padded(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+static int trained_room(fr_weights *w, size_t n, fr_err *err)
+{
+    w->n_trained = n;
+    FR_TRY(fr_try_array(n, sizeof(float), "gradients", (void **)&w->g, err));
+    FR_TRY(fr_try_array(n, sizeof(float), "the optimizer", (void **)&w->m, err));
+    FR_TRY(fr_try_array(n, sizeof(float), "the optimizer", (void **)&w->v, err));
+    return 0;
+}
+
+int fr_weights_init(fr_weights *w, const fr_shape *shape, bool frozen, fr_err *err)
+{
+    *w = (fr_weights){ .shape = *shape };
+    FR_TRY(fr_shape_check(shape, err));
+    w->arch = fr_arch_find(shape->architecture);
+    w->of_slot = FR_NEW_N(size_t, FR_SLOT_COUNT * shape->n_layers);
+    w->params = FR_NEW_N(fr_param, w->arch->n_slots * shape->n_layers);
+    size_t total = 0;
+    for (size_t i = 0; i < w->arch->n_slots; i++) {
+        const fr_slot_row *slot = &w->arch->slots[i];
+        if (!fr_slot_present(slot, shape))
+            continue;
+        for (size_t layer = 0; layer < (slot->per_layer ? shape->n_layers : 1); layer++) {
+            fr_param *p = &w->params[w->n_params];
+            *p = (fr_param){ .slot = slot,
+                             .layer = layer,
+                             .rows = fr_shape_dim(shape, slot->rows),
+                             .cols = fr_shape_dim(shape, slot->cols),
+                             .decay = slot->rows != FR_DIM_ONE };
+            p->n = p->rows * p->cols;
+            total += padded(p->n);
+            w->of_slot[slot->slot * shape->n_layers + layer] = ++w->n_params;
+        }
+    }
+    FR_TRY(fr_try_array(total, sizeof(float), "the model's weights", (void **)&w->w, err));
+    if (!frozen) {
+        w->tw = w->w;
+        FR_TRY(trained_room(w, total, err));
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < w->n_params; at += padded(w->params[i].n), i++) {
+        fr_param *p = &w->params[i];
+        p->w = w->w + at;
+        if (!frozen) {
+            p->g = w->g + at;
+            p->m = w->m + at;
+            p->v = w->v + at;
+        }
+    }
+    return 0;
+}
+
+void fr_weights_fini(fr_weights *w)
+{
+    free(w->w);
+    free(w->adapter_w);
+    free(w->g);
+    free(w->m);
+    free(w->v);
+    free(w->params);
+    free(w->lora);
+    free(w->of_slot);
+    *w = (fr_weights){ 0 };
+}
+
+fr_param *fr_weights_get(const fr_weights *w, fr_slot slot, size_t layer)
+{
+    const fr_slot_row *row = fr_arch_slot(w->arch, slot);
+    if (row == NULL)
+        return NULL;
+    const size_t i = w->of_slot[slot * w->shape.n_layers + (row->per_layer ? layer : 0)];
+    return i != 0 ? &w->params[i - 1] : NULL;
+}
+
+fr_lora_param *fr_weights_lora(const fr_weights *w, fr_slot slot, size_t layer)
+{
+    const fr_param *p = fr_weights_get(w, slot, layer);
+    if (w->lora == NULL || p == NULL || w->lora[p - w->params].b.w == NULL)
+        return NULL;
+    return &w->lora[p - w->params];
+}
+
+void fr_weights_randomize(fr_weights *w, uint64_t seed)
+{
+    const double back = 1.0 / sqrt(2.0 * (double)w->shape.n_layers);
+    for (size_t i = 0; i < w->n_params; i++) {
+        fr_param *p = &w->params[i];
+        const bool residual =
+            p->slot->slot == FR_SLOT_ATTN_OUT || p->slot->slot == FR_SLOT_FFN_DOWN;
+        const double std = 0.02 * (residual ? back : 1.0);
+        const uint64_t stream = (uint64_t)p->slot->slot << 32 | p->layer;
+        for (size_t j = 0; j < p->n; j++)
+            p->w[j] = p->slot->rows == FR_DIM_ONE
+                          ? 1.0f
+                          : (float)(std * fr_random_normal(seed, FR_RANDOM_INIT, stream, j));
+    }
+}
+
+int fr_weights_add_lora(fr_weights *w, size_t rank, float alpha, uint64_t seed, fr_err *err)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < w->n_params; i++)
+        if (w->params[i].slot->adaptable)
+            total += padded(rank * w->params[i].cols) + padded(rank * w->params[i].rows);
+    w->rank = rank;
+    w->lora_scale = alpha / (float)rank;
+    w->lora = FR_NEW_N(fr_lora_param, w->n_params);
+    FR_TRY(fr_try_array(total, sizeof(float), "the adapter", (void **)&w->adapter_w, err));
+    FR_TRY(trained_room(w, total, err));
+    w->tw = w->adapter_w;
+    size_t at = 0;
+    for (size_t i = 0; i < w->n_params; i++) {
+        const fr_param *p = &w->params[i];
+        if (!p->slot->adaptable)
+            continue;
+        fr_lora_param *lora = &w->lora[i];
+        lora->a = (fr_param){ .slot = p->slot, .layer = p->layer, .rows = rank, .cols = p->cols };
+        lora->b = (fr_param){ .slot = p->slot, .layer = p->layer, .rows = p->rows, .cols = rank };
+        for (int which = 0; which < 2; which++) {
+            fr_param *half = which == 0 ? &lora->a : &lora->b;
+            half->n = half->rows * half->cols;
+            half->decay = true;
+            half->w = w->adapter_w + at;
+            half->g = w->g + at;
+            half->m = w->m + at;
+            half->v = w->v + at;
+            at += padded(half->n);
+        }
+        const double bound = 1.0 / sqrt((double)p->cols);
+        const uint64_t stream = 1ull << 48 | (uint64_t)p->slot->slot << 32 | p->layer;
+        for (size_t j = 0; j < lora->a.n; j++)
+            lora->a.w[j] =
+                (float)(bound * (2 * fr_random_f64(seed, FR_RANDOM_INIT, stream, j) - 1));
+    }
+    return 0;
+}
+
+int fr_weights_load(fr_weights *w, const fr_gguf *file, fr_err *err)
+{
+    for (size_t i = 0; i < w->n_params; i++) {
+        const fr_param *p = &w->params[i];
+        char name[FR_TENSOR_NAME];
+        fr_slot_gguf_name(p->slot, p->layer, name);
+        const fr_tensor *t = fr_gguf_tensor(file, name);
+        if (t == NULL)
+            return fr_fail(err, FR_E_FORMAT, NULL, "'%s' has no tensor %s", fr_gguf_path(file),
+                           name);
+        uint64_t n = 1;
+        for (size_t d = 0; d < t->n_dims; d++)
+            n *= t->dims[d];
+        if (t->dims[0] != p->cols || n != p->n)
+            return fr_fail(err, FR_E_FORMAT, NULL, "tensor %s of '%s' has an unexpected shape",
+                           name, fr_gguf_path(file));
+        const fr_format_row *format = fr_format_find(t->format);
+        if (format == NULL)
+            return fr_fail(err, FR_E_UNSUPPORTED, "Convert it to F32, F16, BF16 or Q8_0 first.",
+                           "tensor %s is stored as %s", name, fr_format_any_name(t->format));
+        format->to_f32(t->data, p->w, p->n);
+    }
+    return 0;
+}
