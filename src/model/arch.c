@@ -149,6 +149,14 @@ void fr_slot_hf_name(const fr_slot_row *row, size_t layer, char out[FR_TENSOR_NA
     put_name(row->hf, layer, out);
 }
 
+size_t fr_slot_hf_row(const fr_arch *arch, const fr_shape *s, fr_slot slot, size_t row)
+{
+    if (arch->rope != FR_ROPE_PAIRS || (slot != FR_SLOT_ATTN_Q && slot != FR_SLOT_ATTN_K))
+        return row;
+    const size_t in_head = row % s->head_dim, half = s->head_dim / 2;
+    return row - in_head + in_head % 2 * half + in_head / 2;
+}
+
 bool fr_slot_present(const fr_slot_row *row, const fr_shape *s)
 {
     return !(row->untied_only && s->tied);

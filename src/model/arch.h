@@ -125,6 +125,11 @@ const fr_slot_row *fr_arch_slot(const fr_arch *arch, fr_slot slot);
 void fr_slot_gguf_name(const fr_slot_row *row, size_t layer, char out[FR_TENSOR_NAME]);
 /** "model.layers.3.self_attn.q_proj.weight". */
 void fr_slot_hf_name(const fr_slot_row *row, size_t layer, char out[FR_TENSOR_NAME]);
+/**
+ * Row of a matrix in Hugging Face's order that stands at `row` in GGUF's: queries and keys of an
+ * architecture that rotates pairs are stored with each head's halves interleaved; elsewhere row.
+ */
+size_t fr_slot_hf_row(const fr_arch *arch, const fr_shape *s, fr_slot slot, size_t row);
 /** Whether a model of this shape has the slot at all. */
 bool fr_slot_present(const fr_slot_row *row, const fr_shape *s);
 

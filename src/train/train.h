@@ -76,6 +76,15 @@ typedef struct {
 /** FR_E_INTERRUPTED leaves a checkpoint where a folder was named; running again resumes there. */
 int fr_train(const fr_train_options *options, fr_train_result *out, fr_err *err);
 
+/**
+ * Trains what a configuration file says (docs: `frugal train --help`): model, tokenizer, stages.
+ * Paths in it are relative to it. Checkpoints are written as it says; running again resumes.
+ * threads: 0 takes the file's. progress, work: may be NULL. out_path: where the GGUF went, owned
+ * by the caller (free()); may be NULL.
+ */
+int fr_train_config(const char *path, int threads, const fr_progress *progress,
+                    const fr_work_sink *work, fr_train_result *out, char **out_path, fr_err *err);
+
 /** FLOPs that training would take, to predict before spending (6 per weight and token, and
  * attention; LoRA 4). */
 double fr_train_flops(fr_train_method method, const fr_shape *shape, size_t sequence,

@@ -1,0 +1,258 @@
+#include "train/feed.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+void fr_rows_fini(fr_rows *r)
+{
+    for (size_t i = 0; i < r->n_texts; i++)
+        free(r->texts[i]);
+    free(r->texts);
+    free(r->rows);
+    *r = (fr_rows){ 0 };
+}
+
+static fr_str keep(fr_rows *r, const json_t *text)
+{
+    const size_t n = json_string_length(text);
+    FR_GROW(r->texts, r->n_texts, r->cap_texts);
+    char *copy = fr_dup_n(json_string_value(text), n);
+    r->texts[r->n_texts++] = copy;
+    return (fr_str){ copy, n };
+}
+
+static int read_row(fr_rows *r, const json_t *row, const char *path, size_t line, fr_err *err)
+{
+    const json_t *text = json_object_get(row, "text"), *input = json_object_get(row, "input"),
+                 *output = json_object_get(row, "output");
+    fr_example example = { 0 };
+    if (json_is_string(input) && json_is_string(output)) {
+        example.input = keep(r, input);
+        example.output = keep(r, output);
+    } else if (json_is_string(text)) {
+        example.output = keep(r, text);
+    } else {
+        return fr_fail(
+            err, FR_E_FORMAT, "Write {\"input\": \"…\", \"output\": \"…\"} or {\"text\": \"…\"}.",
+            "%s:%zu: expected an object with the texts input and output, or text", path, line);
+    }
+    FR_GROW(r->rows, r->n, r->cap);
+    r->rows[r->n++] = example;
+    return 0;
+}
+
+int fr_rows_read(const char *path, fr_rows *out, fr_err *err)
+{
+    FR_AUTO(fr_buf) bytes = { .limit_bytes = (size_t)1 << 32 };
+    FR_TRY(fr_file_read(path, bytes.limit_bytes, &bytes, err));
+    fr_str rest = fr_buf_str(&bytes), line;
+    for (size_t number = 1; fr_str_next(&rest, '\n', &line); number++) {
+        line = fr_str_trim(line);
+        if (line.n == 0)
+            continue;
+        json_error_t why;
+        json_t *row = json_loadb(line.at, line.n, 0, &why);
+        if (row == NULL)
+            return fr_fail(err, FR_E_FORMAT, "One JSON object a line.", "%s:%zu: %s", path, number,
+                           why.text);
+        const int rc = read_row(out, row, path, number, err);
+        json_decref(row);
+        if (rc != 0)
+            return rc;
+    }
+    if (out->n == 0)
+        return fr_fail(err, FR_E_FORMAT, NULL, "'%s' has no rows", path);
+    return 0;
+}
+
+/* ---- corpora --------------------------------------------------------------------------------- */
+
+void fr_corpus_fini(fr_corpus *c)
+{
+    free(c->name);
+    free(c->docs);
+    fr_ids_fini(&c->ids);
+    *c = (fr_corpus){ 0 };
+}
+
+int fr_corpus_add(fr_corpus *c, const fr_tokenizer *t, fr_example row, fr_err *err)
+{
+    const size_t at = c->ids.n;
+    FR_TRY(fr_tokenizer_encode(t, row.input, FR_ENCODE_BOS, &c->ids, err));
+    const size_t n_input = c->ids.n - at;
+    FR_TRY(fr_tokenizer_encode(t, row.output, FR_ENCODE_PLAIN, &c->ids, err));
+    if (fr_tokenizer_eos(t) >= 0)
+        fr_ids_put(&c->ids, fr_tokenizer_eos(t));
+    FR_GROW(c->docs, c->n_docs, c->cap);
+    c->docs[c->n_docs++] = (fr_document){
+        .at = at,
+        .n = (uint32_t)(c->ids.n - at),
+        .loss_from = row.input.n == 0 ? 1 : FR_MAX(1u, (uint32_t)n_input),
+    };
+    return 0;
+}
+
+/* ---- the stream -------------------------------------------------------------------------------
+ */
+
+static void cut(fr_source *s, size_t sequence)
+{
+    size_t cap = 0;
+    for (size_t i = 0; i < s->corpus->n_docs; i++) {
+        const fr_document d = s->corpus->docs[i];
+        const int32_t *ids = s->corpus->ids.at + d.at;
+        if (d.n > sequence && d.loss_from > 1) {
+            s->n_dropped++;
+            continue;
+        }
+        for (size_t from = 0; from + 1 < d.n; from += sequence) {
+            FR_GROW(s->pieces, s->n_pieces, cap);
+            s->pieces[s->n_pieces++] =
+                (fr_piece){ ids + from, (uint32_t)FR_MIN(sequence, d.n - from), d.loss_from };
+        }
+    }
+    /* a last piece of one token teaches nothing */
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n_pieces; i++)
+        if (s->pieces[i].n > 1)
+            s->pieces[kept++] = s->pieces[i];
+    s->n_pieces = kept;
+}
+
+int fr_feed_init(fr_feed *f, const fr_corpus *const *corpora, const double *ratios, size_t n,
+                 size_t sequence, uint64_t seed, uint64_t stage, fr_err *err)
+{
+    *f = (fr_feed){
+        .sources = FR_NEW_N(fr_source, n), .n_sources = n, .seed = seed, .stage = stage
+    };
+    for (size_t i = 0; i < n; i++) {
+        fr_source *s = &f->sources[i];
+        s->corpus = corpora[i];
+        s->ratio = ratios[i];
+        s->order_epoch = UINT64_MAX;
+        cut(s, sequence);
+        if (s->n_pieces == 0)
+            return fr_fail(err, FR_E_USAGE, "Raise the sequence, or shorten the rows.",
+                           "no row of '%s' fits a sequence of %zu tokens", s->corpus->name,
+                           sequence);
+        s->order = FR_NEW_N(uint32_t, s->n_pieces);
+    }
+    return 0;
+}
+
+void fr_feed_fini(fr_feed *f)
+{
+    for (size_t i = 0; i < f->n_sources; i++) {
+        free(f->sources[i].pieces);
+        free(f->sources[i].order);
+    }
+    free(f->sources);
+    *f = (fr_feed){ 0 };
+}
+
+static fr_source *most_behind(fr_feed *f)
+{
+    fr_source *best = NULL;
+    double least = 0;
+    for (size_t i = 0; i < f->n_sources; i++) {
+        fr_source *s = &f->sources[i];
+        const double share = (double)s->drawn / s->ratio;
+        if (s->ratio > 0 && (best == NULL || share < least)) {
+            best = s;
+            least = share;
+        }
+    }
+    return best;
+}
+
+static fr_piece peek(fr_feed *f, fr_source *s)
+{
+    if (s->cursor == s->n_pieces) {
+        s->cursor = 0;
+        s->epoch++;
+    }
+    if (s->order_epoch != s->epoch) {
+        const uint64_t stream =
+            f->stage << 48 | (uint64_t)(s - f->sources) << 40 | (s->epoch & 0xffffffff);
+        fr_random_permutation(s->order, s->n_pieces, f->seed, FR_RANDOM_SHUFFLE, stream);
+        s->order_epoch = s->epoch;
+    }
+    return s->pieces[s->order[s->cursor]];
+}
+
+size_t fr_feed_next(fr_feed *f, size_t batch_tokens, fr_piece **out, size_t *cap)
+{
+    size_t n = 0, tokens = 0;
+    for (;;) {
+        fr_source *s = most_behind(f);
+        const fr_piece piece = peek(f, s);
+        if (n > 0 && tokens + piece.n > batch_tokens)
+            return n;
+        FR_GROW(*out, n, *cap);
+        (*out)[n++] = piece;
+        tokens += piece.n;
+        s->drawn += piece.n;
+        s->cursor++;
+    }
+}
+
+/* ---- batches ----------------------------------------------------------------------------------
+ */
+
+void fr_packer_init(fr_packer *p, size_t max_tokens)
+{
+    *p = (fr_packer){ .max_tokens = max_tokens,
+                      .ids = FR_NEW_N(int32_t, max_tokens),
+                      .target = FR_NEW_N(int32_t, max_tokens),
+                      .position = FR_NEW_N(uint32_t, max_tokens),
+                      .doc_start = FR_NEW_N(uint32_t, max_tokens + 1),
+                      .loss_row = FR_NEW_N(uint32_t, max_tokens) };
+    p->batch = (fr_batch){ .ids = p->ids,
+                           .target = p->target,
+                           .position = p->position,
+                           .doc_start = p->doc_start,
+                           .loss_row = p->loss_row };
+}
+
+void fr_packer_fini(fr_packer *p)
+{
+    free(p->ids);
+    free(p->target);
+    free(p->position);
+    free(p->doc_start);
+    free(p->loss_row);
+    *p = (fr_packer){ 0 };
+}
+
+size_t fr_packer_fill(fr_packer *p, const fr_piece *pieces, size_t n)
+{
+    fr_batch *b = &p->batch;
+    b->n = b->n_docs = b->n_loss = 0;
+    size_t taken = 0;
+    for (; taken < n && b->n + pieces[taken].n <= p->max_tokens; taken++) {
+        const fr_piece piece = pieces[taken];
+        p->doc_start[b->n_docs++] = (uint32_t)b->n;
+        for (uint32_t i = 0; i < piece.n; i++) {
+            p->ids[b->n + i] = piece.ids[i];
+            p->position[b->n + i] = i;
+            if (i >= piece.loss_from) {
+                p->loss_row[b->n_loss] = (uint32_t)b->n + i - 1;
+                p->target[b->n_loss++] = piece.ids[i];
+            }
+        }
+        b->n += piece.n;
+    }
+    p->doc_start[b->n_docs] = (uint32_t)b->n;
+    return taken;
+}
+
+size_t fr_piece_n_loss(fr_piece piece)
+{
+    return piece.n > piece.loss_from ? piece.n - piece.loss_from : 0;
+}
