@@ -60,7 +60,10 @@ typedef struct {
     const char *source; /* interned: "powercap package-0", "model cpu-curve 1" */
     double machine_j, machine_low_j, machine_high_j; /* the whole device */
     double active_j, active_low_j, active_high_j;    /* by the tree's own work */
-    double idle_j, idle_low_j, idle_high_j;          /* drawn at rest, whoever works */
+    double idle_j, idle_low_j,
+        idle_high_j; /* our reserved share of the draw at rest, whoever works */
+    double total_low_j,
+        total_high_j;          /* of active + idle together: what one loses the other gains */
     double busy_s, capacity_s; /* device-seconds worked by anybody, and there to be worked */
 } fr_device_reading;
 
@@ -79,7 +82,13 @@ typedef struct {
 int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err);
 /** Takes a sample now and tells the sums. One thread at a time; the sampler has its own. */
 int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);
-void fr_meter_close(fr_meter *m);
+/**
+ * The CPU time that the tree took since the meter opened, by one who knows it better: who waited
+ * for the root has it to the microsecond from wait4(). It never lowers what was seen. Before the
+ * last reading.
+ */
+void fr_meter_tell_cpu(fr_meter *m, double tree_cpu_s);
+void fr_meter_close(fr_meter *m); /* NULL is fine; after it nothing wakes up */
 
 /** later - earlier, device by device, of one meter. */
 void fr_reading_between(const fr_reading *earlier, const fr_reading *later, fr_reading *out);

@@ -1,0 +1,286 @@
+#include "meter/meter.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "meter/meter_priv.h"
+
+#define PERIOD_S       0.1
+#define FORGET_PER_CPU 0.1 /* [s] counters that disagree for long are believed as they are */
+
+/* Counted devices first: the models cover what those left. */
+static const fr_sensor *const SENSORS[] = { &fr_sensor_powercap, &fr_sensor_nvml,
+                                            &fr_sensor_model_cpu, &fr_sensor_model_dram };
+#define N_SENSORS FR_COUNT_OF(SENSORS)
+
+struct fr_meter {
+    fr_meter_options options;
+    char sysfs[256], procfs[256], nvml[256];
+    fr_host host;
+    fr_bench bench;
+    fr_channel channels[FR_METER_DEVICES];
+    void *states[N_SENSORS];
+    size_t first[N_SENSORS], count[N_SENSORS]; /* channels of each sensor */
+    fr_tree *tree;
+    /* guarded by lock, as the channels' sums are */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool closing;
+    int64_t opened_ns, sampled_ns;
+    double busy_s, tree_s;   /* at the last sample */
+    double debt_s;           /* busy time lent in advance, where the tree's clock ran ahead */
+    double machine_s, gpu_s; /* since open */
+    bool has_gpu_share;
+    double meter_cpu_s;
+    uint64_t samples, missed;
+    pthread_t thread;
+    bool has_thread;
+};
+
+fr_channel *fr_bench_add(fr_bench *bench, fr_device_kind kind, const char *fmt, ...)
+{
+    if (bench->n_channels == FR_METER_DEVICES)
+        return NULL;
+    fr_channel *c = &bench->channels[bench->n_channels++];
+    memset(c, 0, sizeof *c);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(c->name, sizeof c->name, fmt, args);
+    va_end(args);
+    c->kind = kind;
+    c->floor_w = INFINITY;
+    c->reserved_ratio = bench->host->quota_threads / bench->host->n_threads;
+    return c;
+}
+
+void fr_bench_note(fr_bench *bench, const char *fmt, ...)
+{
+    size_t n = strlen(bench->note);
+    if (n != 0 && n + 3 < sizeof bench->note)
+        n += (size_t)snprintf(bench->note + n, sizeof bench->note - n, "; ");
+    va_list args;
+    va_start(args, fmt);
+    if (n < sizeof bench->note)
+        vsnprintf(bench->note + n, sizeof bench->note - n, fmt, args);
+    va_end(args);
+}
+
+static double thread_cpu_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int64_t now_ns(const fr_meter *m)
+{
+    return m->options.now_ns != NULL ? m->options.now_ns(m->options.user) : fr_now_monotonic_ns();
+}
+
+/*
+ * How long the window was and who worked in it. The machine's time comes in ticks, the tree's to
+ * the nanosecond, so in a short window the tree may seem to have worked more than everybody: what
+ * is lent to the machine then is taken back in the next windows.
+ */
+static fr_window take_window(fr_meter *m, int64_t now)
+{
+    double busy_s, tree_s;
+    m->missed += (uint64_t)fr_tree_sample(m->tree, &busy_s, &tree_s);
+    fr_window w = { .dt_s = (double)(now - m->sampled_ns) * 1e-9, .tree_s = tree_s - m->tree_s };
+    w.capacity_s = w.dt_s * m->host.n_threads;
+    double counted_s = isnan(busy_s) || isnan(m->busy_s) ? w.tree_s : fmax(busy_s - m->busy_s, 0);
+    w.busy_s = fmax(counted_s - m->debt_s, w.tree_s);
+    m->debt_s = fmin(w.busy_s - (counted_s - m->debt_s), FORGET_PER_CPU * m->host.n_threads);
+    m->busy_s = busy_s;
+    m->tree_s = tree_s;
+    m->sampled_ns = now;
+    return w;
+}
+
+/* The lock is held. */
+static void sample(fr_meter *m)
+{
+    double cpu_before_s = thread_cpu_s();
+    fr_window window = take_window(m, now_ns(m));
+    fr_delta deltas[FR_METER_DEVICES];
+    memset(deltas, 0, m->bench.n_channels * sizeof deltas[0]);
+    for (size_t i = 0; i < N_SENSORS; i++) {
+        if (m->states[i] != NULL)
+            SENSORS[i]->sample(m->states[i], &window, &deltas[m->first[i]]);
+    }
+    for (size_t i = 0; i < m->bench.n_channels; i++) {
+        m->missed += !deltas[i].ok;
+        fr_channel_integrate(&m->channels[i], &deltas[i], &window);
+        if (deltas[i].has_share && m->channels[i].kind == FR_DEVICE_GPU) {
+            m->gpu_s += deltas[i].busy_s * deltas[i].share.mid;
+            m->has_gpu_share = true;
+        }
+    }
+    m->machine_s += window.busy_s;
+    m->samples++;
+    m->meter_cpu_s += thread_cpu_s() - cpu_before_s;
+}
+
+static void *sampler(void *user)
+{
+    fr_meter *m = user;
+    int64_t period_ns = (int64_t)(m->options.period_s * 1e9), due_ns = fr_now_monotonic_ns();
+    pthread_mutex_lock(&m->lock);
+    while (!m->closing) {
+        int64_t now = fr_now_monotonic_ns();
+        due_ns = due_ns + period_ns > now ? due_ns + period_ns : now + period_ns;
+        struct timespec due = { due_ns / 1000000000, due_ns % 1000000000 };
+        int rc = 0;
+        while (!m->closing && rc != ETIMEDOUT)
+            rc = pthread_cond_timedwait(&m->wake, &m->lock, &due);
+        if (!m->closing)
+            sample(m);
+    }
+    m->meter_cpu_s = fmax(m->meter_cpu_s, thread_cpu_s());
+    pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+static void copy_root(char out[256], const char *from, const char *otherwise)
+{
+    snprintf(out, 256, "%s", from != NULL ? from : otherwise);
+}
+
+static void take_options(fr_meter *m, const fr_meter_options *options)
+{
+    if (options != NULL)
+        m->options = *options;
+    copy_root(m->sysfs, m->options.sysfs, "/sys");
+    copy_root(m->procfs, m->options.procfs, "/proc");
+    copy_root(m->nvml, m->options.nvml, "libnvidia-ml.so.1");
+    if (!(m->options.period_s > 0))
+        m->options.period_s = PERIOD_S;
+    fr_host_read(m->procfs, m->sysfs, &m->host);
+    m->bench = (fr_bench){
+        .sysfs = m->sysfs,
+        .procfs = m->procfs,
+        .nvml = m->nvml,
+        .is_moved = m->options.sysfs != NULL || m->options.procfs != NULL,
+        .host = &m->host,
+        .channels = m->channels,
+    };
+}
+
+static int start_thread(fr_meter *m, fr_err *err)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 256 * 1024);
+    int rc = pthread_create(&m->thread, &attributes, sampler, m);
+    pthread_attr_destroy(&attributes);
+    m->has_thread = rc == 0;
+    errno = rc;
+    return rc == 0 ? 0 : fr_fail_errno(err, NULL, "the sampling thread cannot start");
+}
+
+int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
+{
+    fr_meter *m = FR_NEW(fr_meter);
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    take_options(m, options);
+    m->tree = fr_tree_open(m->procfs, m->options.procfs != NULL,
+                           m->options.pid != 0 ? m->options.pid : getpid());
+    m->bench.in_tree = fr_tree_has;
+    m->bench.tree = m->tree;
+    for (size_t i = 0; i < N_SENSORS; i++) {
+        m->first[i] = m->bench.n_channels;
+        SENSORS[i]->open(&m->bench, &m->states[i]);
+        m->count[i] = m->bench.n_channels - m->first[i];
+    }
+    m->opened_ns = m->sampled_ns = now_ns(m);
+    m->missed = (uint64_t)fr_tree_sample(m->tree, &m->busy_s, &m->tree_s);
+    int rc = m->options.no_thread ? 0 : start_thread(m, err);
+    if (rc != 0) {
+        fr_meter_close(m);
+        return rc;
+    }
+    *out = m;
+    return 0;
+}
+
+int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err)
+{
+    (void)err;
+    pthread_mutex_lock(&m->lock);
+    sample(m);
+    *out = (fr_reading){
+        .monotonic_ns = m->sampled_ns,
+        .unix_ns = fr_now_unix_ns(),
+        .duration_s = (double)(m->sampled_ns - m->opened_ns) * 1e-9,
+        .n_devices = m->bench.n_channels,
+        .cpu_s = m->tree_s,
+        .machine_cpu_s = m->machine_s,
+        .gpu_s = m->has_gpu_share ? m->gpu_s : NAN,
+        .meter_cpu_s = m->meter_cpu_s,
+        .samples = m->samples,
+        .missed = m->missed,
+    };
+    memcpy(out->note, m->bench.note, sizeof out->note);
+    for (size_t i = 0; i < m->bench.n_channels; i++)
+        fr_channel_read(&m->channels[i], &out->devices[i]);
+    pthread_mutex_unlock(&m->lock);
+    return 0;
+}
+
+void fr_meter_tell_cpu(fr_meter *m, double tree_cpu_s)
+{
+    pthread_mutex_lock(&m->lock);
+    fr_tree_tell(m->tree, tree_cpu_s);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void fr_meter_close(fr_meter *m)
+{
+    if (m == NULL)
+        return;
+    pthread_mutex_lock(&m->lock);
+    m->closing = true;
+    pthread_cond_signal(&m->wake);
+    pthread_mutex_unlock(&m->lock);
+    if (m->has_thread)
+        pthread_join(m->thread, NULL);
+    for (size_t i = 0; i < N_SENSORS; i++) {
+        if (m->states[i] != NULL)
+            SENSORS[i]->close(m->states[i]);
+    }
+    fr_tree_close(m->tree);
+    pthread_cond_destroy(&m->wake);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+int fr_meter_survey(const fr_meter_options *options, fr_sensor_state *out, size_t cap, size_t *n,
+                    fr_err *err)
+{
+    (void)err;
+    fr_meter *m = FR_NEW(fr_meter);
+    take_options(m, options);
+    *n = 0;
+    for (size_t i = 0; i < N_SENSORS && *n < cap; i++) {
+        fr_sensor_state *state = &out[(*n)++];
+        memset(state, 0, sizeof *state);
+        state->sensor = SENSORS[i]->name;
+        SENSORS[i]->survey(&m->bench, state);
+    }
+    free(m);
+    return 0;
+}

@@ -1,0 +1,127 @@
+/**
+ * meter_priv.h: how a sample flows through the room.
+ *
+ *     sensors/proc.c      how long the window was, how much of it the machine and the tree worked
+ *     sensors/ rows       joules of each channel in the window, from a counter or a curve
+ *     integrate.c         channel by channel: machine, idle, active, and their ranges
+ *     meter.c             the thread, the lock, the reading
+ */
+#ifndef FR_METER_METER_PRIV_H
+#define FR_METER_METER_PRIV_H
+
+#include <stddef.h>
+#include "base/host.h"
+#include "meter/meter.h"
+
+/** A span of time and the work in it. */
+typedef struct {
+    double dt_s;
+    double busy_s;     /* CPU time of everybody; at least the tree's */
+    double tree_s;     /* CPU time of the tree */
+    double capacity_s; /* logical processors x dt_s */
+} fr_window;
+
+/** Low, best and high estimate. */
+typedef struct {
+    double low, mid, high;
+} fr_range;
+fr_range fr_range_scale(fr_range a, double by);
+fr_range fr_range_add(fr_range a, fr_range b);
+
+/** Watts at 0, 10, 50 and 100% utilization; straight lines between. */
+#define FR_CURVE_POINTS 4
+typedef struct {
+    fr_range at_w[FR_CURVE_POINTS];
+} fr_curve;
+fr_range fr_curve_w(const fr_curve *curve, double utilization_ratio);
+
+/** Joules of one thing, in a window or since the meter opened. */
+typedef struct {
+    fr_range machine_j, active_j, idle_j;
+    double total_low_j, total_high_j;
+    double busy_s, capacity_s;
+} fr_sums;
+
+/** What a sensor tells of one channel in one window. */
+typedef struct {
+    bool ok;          /* false: no reading; the window is joined to the next that has one */
+    bool gap;         /* not ok, and no later reading will cover it: the counter was set back */
+    double counted_j; /* by the counter since the last good reading; curves leave it */
+    bool has_share;   /* the tree's share of the work is the sensor's own (GPU) */
+    fr_range share;   /* 0…1; else by CPU time */
+    double busy_s, capacity_s; /* of the device; with has_share only */
+} fr_delta;
+
+/** A device as the meter keeps it. */
+typedef struct {
+    char name[48];
+    fr_device_kind kind;
+    const char *source;
+    bool is_counted;       /* a counter or power sensor; else the curve alone */
+    double error_ratio;    /* of the counter */
+    double reserved_ratio; /* the part of its idle that is ours to carry */
+    fr_curve curve;        /* rest for counted ones, and what stands in while they are silent */
+    fr_sums sums, standin; /* standin: modelled for `pending`, gone when the counter answers */
+    fr_window pending;
+    bool has_gap;                     /* a part of sums is the curve's */
+    double floor_w, floor_j, floor_s; /* lowest draw of a second so far; INFINITY: none yet */
+} fr_channel;
+
+/** Adds a window to a channel. */
+void fr_channel_integrate(fr_channel *c, const fr_delta *delta, const fr_window *window);
+/** Sums and stand-in as a reading's row. */
+void fr_channel_read(const fr_channel *c, fr_device_reading *out);
+
+/** A text that lives as long as the process; equal texts are one. */
+const char *fr_source_f(const char *fmt, ...) FR_PRINTF(1, 2);
+
+/** What sensors are opened with and what they leave for those after them. */
+typedef struct {
+    const char *sysfs, *procfs, *nvml;
+    bool is_moved; /* a recorded tree: files are opened anew for each sample */
+    const fr_host *host;
+    fr_channel *channels; /* [FR_METER_DEVICES] */
+    size_t n_channels;
+    int packages_seen, packages_counted;
+    bool dram_counted;
+    char note[256];
+    bool (*in_tree)(void *tree, pid_t pid);
+    void *tree;
+} fr_bench;
+/** NULL when the meter has no room for more. Zeroed but for name, kind and shares. */
+fr_channel *fr_bench_add(fr_bench *bench, fr_device_kind kind, const char *fmt, ...)
+    FR_PRINTF(3, 4);
+void fr_bench_note(fr_bench *bench, const char *fmt, ...) FR_PRINTF(2, 3);
+
+/** A row of the table of sensors. */
+typedef struct {
+    const char *name;
+    /** Adds its channels; *state NULL when it has none. Failing is a note, never an error. */
+    void (*open)(fr_bench *bench, void **state);
+    /** deltas: its own channels, in the order they were added. */
+    void (*sample)(void *state, const fr_window *window, fr_delta *deltas);
+    void (*close)(void *state);
+    void (*survey)(fr_bench *bench, fr_sensor_state *out);
+} fr_sensor;
+extern const fr_sensor fr_sensor_powercap, fr_sensor_nvml, fr_sensor_model_cpu,
+    fr_sensor_model_dram;
+
+/** Curves by the tables: of this host's processors, and of its memory. ratio: the part wanted. */
+void fr_model_cpu_curve(const fr_host *host, double ratio, fr_curve *out, const char **source);
+void fr_model_dram_curve(const fr_host *host, double ratio, fr_curve *out, const char **source);
+
+/** sensors/proc.c: CPU time of the machine and of a process tree. */
+typedef struct fr_tree fr_tree;
+fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root);
+/**
+ * busy_s, tree_s: since the machine started and since open. busy_s NAN: cannot be read.
+ * Returns the number of files that could not be read.
+ */
+int fr_tree_sample(fr_tree *t, double *busy_s, double *tree_s);
+/** The tree took at least so much since open, as somebody knows who waited for its root. */
+void fr_tree_tell(fr_tree *t, double tree_s);
+bool fr_tree_has(void *tree, pid_t pid);
+size_t fr_tree_n_members(const fr_tree *t);
+void fr_tree_close(fr_tree *t);
+
+#endif

@@ -1,0 +1,334 @@
+/*
+ * NVIDIA GPUs through libnvidia-ml.so.1, loaded when a meter opens and not needed otherwise
+ * (NVML API Reference, docs.nvidia.com/deploy/nvml-api).
+ *
+ * Energy is the driver's own counter [mJ] where the GPU has one (Volta and later), else power [mW]
+ * integrated by the trapezoid rule. Whose work it is comes, once a second, from the per-process
+ * utilization; else from the list of processes: all ours, none ours, or a range. A GPU that is
+ * partitioned (MIG) tells the whole board's power, which is never charged to a slice.
+ */
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "meter/meter_priv.h"
+#include "tables/tables.h"
+
+#define SHARE_EVERY_S 1.0
+#define SAMPLES_MOST  256
+#define TDP_UNSAID_W  300.0
+#define MJ_PER_J      1e3
+#define MW_PER_W      1e3
+
+/* The parts of NVML's interface that are used, as its reference states them. */
+typedef struct nvml_device *nvml_device;
+typedef struct {
+    unsigned gpu, memory; /* percent of the last sample period */
+} nvml_utilization;
+typedef struct {
+    unsigned pid;
+    unsigned long long time_us;
+    unsigned sm, memory, encoder, decoder; /* percent */
+} nvml_process_sample;
+typedef struct {
+    unsigned pid;
+    unsigned long long memory_bytes;
+    unsigned gpu_instance, compute_instance;
+} nvml_process;
+
+typedef struct {
+    void *library;
+    int (*init)(void);
+    int (*shutdown)(void);
+    int (*count)(unsigned *);
+    int (*handle)(unsigned, nvml_device *);
+    int (*name)(nvml_device, char *, unsigned);
+    int (*energy_mj)(nvml_device, unsigned long long *);
+    int (*power_mw)(nvml_device, unsigned *);
+    int (*limit_mw)(nvml_device, unsigned *);
+    int (*utilization)(nvml_device, nvml_utilization *);
+    int (*process_utilization)(nvml_device, nvml_process_sample *, unsigned *, unsigned long long);
+    int (*processes)(nvml_device, unsigned *, nvml_process *);
+    int (*mig_mode)(nvml_device, unsigned *, unsigned *);
+} nvml_calls;
+
+typedef struct {
+    nvml_device handle;
+    bool has_counter, is_partitioned;
+    unsigned long long last_mj;
+    double last_w, since_s; /* power at, and time since, the last good reading */
+    double share_age_s;
+    unsigned long long seen_us;
+    fr_range share;
+    double utilization_ratio;
+} gpu;
+
+typedef struct {
+    nvml_calls nvml;
+    gpu *gpus;
+    size_t n;
+    fr_bench *bench;
+} gpus;
+
+static bool load(const char *name, nvml_calls *out, const char **why)
+{
+    memset(out, 0, sizeof *out);
+    *why = "not looked for";
+    if (name[0] == '\0')
+        return false;
+    out->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    *why = "no NVIDIA driver library";
+    if (out->library == NULL)
+        return false;
+    struct {
+        void *to;
+        const char *name;
+        bool needed;
+    } calls[] = {
+        { &out->init, "nvmlInit_v2", true },
+        { &out->shutdown, "nvmlShutdown", true },
+        { &out->count, "nvmlDeviceGetCount_v2", true },
+        { &out->handle, "nvmlDeviceGetHandleByIndex_v2", true },
+        { &out->name, "nvmlDeviceGetName", true },
+        { &out->power_mw, "nvmlDeviceGetPowerUsage", true },
+        { &out->energy_mj, "nvmlDeviceGetTotalEnergyConsumption", false },
+        { &out->limit_mw, "nvmlDeviceGetEnforcedPowerLimit", false },
+        { &out->utilization, "nvmlDeviceGetUtilizationRates", false },
+        { &out->process_utilization, "nvmlDeviceGetProcessUtilization", false },
+        { &out->processes, "nvmlDeviceGetComputeRunningProcesses_v3", false },
+        { &out->mig_mode, "nvmlDeviceGetMigMode", false },
+    };
+    for (size_t i = 0; i < FR_COUNT_OF(calls); i++) {
+        void *symbol = dlsym(out->library, calls[i].name);
+        memcpy(calls[i].to, &symbol, sizeof symbol);
+        *why = calls[i].name;
+        if (symbol == NULL && calls[i].needed) {
+            dlclose(out->library);
+            return false;
+        }
+    }
+    *why = "the driver does not answer";
+    if (out->init() == 0)
+        return true;
+    dlclose(out->library);
+    return false;
+}
+
+static void unload(nvml_calls *nvml)
+{
+    nvml->shutdown();
+    dlclose(nvml->library);
+}
+
+/* Rest and full draw of a GPU, for the split and for when it falls silent. */
+static void curve_of(const nvml_calls *nvml, nvml_device handle, fr_curve *out)
+{
+    static const double AT[FR_CURVE_POINTS] = { 0, 0.1, 0.5, 1 };
+    unsigned limit_mw = 0;
+    double most_w = TDP_UNSAID_W;
+    if (nvml->limit_mw != NULL && nvml->limit_mw(handle, &limit_mw) == 0 && limit_mw > 0)
+        most_w = limit_mw / MW_PER_W;
+    fr_constant idle = fr_constant_of("gpu_idle_of_tdp_ratio");
+    for (size_t i = 0; i < FR_CURVE_POINTS; i++) {
+        double u = AT[i];
+        out->at_w[i] = (fr_range){ most_w * (idle.low + (0.6 - idle.low) * u),
+                                   most_w * (idle.mid + (0.85 - idle.mid) * u),
+                                   most_w * (idle.high + (1.0 - idle.high) * u) };
+    }
+}
+
+static void add_gpu(gpus *all, unsigned index)
+{
+    const nvml_calls *nvml = &all->nvml;
+    gpu g = { 0 };
+    char name[96] = "GPU";
+    unsigned pending, mode = 0, power_mw;
+    if (nvml->handle(index, &g.handle) != 0) {
+        fr_bench_note(all->bench, "gpu-%u does not answer", index);
+        return;
+    }
+    nvml->name(g.handle, name, sizeof name);
+    g.has_counter = nvml->energy_mj != NULL && nvml->energy_mj(g.handle, &g.last_mj) == 0;
+    bool has_power = nvml->power_mw(g.handle, &power_mw) == 0;
+    if (!g.has_counter && !has_power) {
+        fr_bench_note(all->bench, "gpu-%u %.40s has no readable power", index, name);
+        return;
+    }
+    g.last_w = has_power ? power_mw / MW_PER_W : NAN;
+    g.is_partitioned =
+        nvml->mig_mode != NULL && nvml->mig_mode(g.handle, &mode, &pending) == 0 && mode == 1;
+    if (g.is_partitioned)
+        fr_bench_note(all->bench, "gpu-%u is partitioned (MIG): the board's draw is not charged",
+                      index);
+    fr_channel *c = fr_bench_add(all->bench, FR_DEVICE_GPU, "gpu-%u %.36s", index, name);
+    if (c == NULL)
+        return;
+    c->is_counted = true;
+    c->error_ratio = fr_constant_of("nvml_power_error_ratio").high;
+    c->source = fr_source_f("nvml %s gpu-%u", g.has_counter ? "energy counter" : "power", index);
+    if (g.is_partitioned)
+        c->reserved_ratio = 0;
+    curve_of(nvml, g.handle, &c->curve);
+    g.share_age_s = INFINITY;
+    all->gpus[all->n++] = g;
+}
+
+static void nvml_open(fr_bench *bench, void **state)
+{
+    const char *why;
+    unsigned n = 0;
+    gpus *all = FR_NEW(gpus);
+    *state = NULL;
+    if (!load(bench->nvml, &all->nvml, &why)) {
+        free(all);
+        return;
+    }
+    all->bench = bench;
+    if (all->nvml.count(&n) != 0 || n > FR_METER_DEVICES)
+        n = n > FR_METER_DEVICES ? FR_METER_DEVICES : 0;
+    all->gpus = FR_NEW_N(gpu, n);
+    for (unsigned i = 0; i < n; i++)
+        add_gpu(all, i);
+    if (all->n == 0) {
+        unload(&all->nvml);
+        free(all->gpus);
+        free(all);
+        return;
+    }
+    *state = all;
+}
+
+/* Joules since the last good reading. */
+static void count(const nvml_calls *nvml, gpu *g, double dt_s, fr_delta *delta)
+{
+    g->since_s += dt_s;
+    if (g->has_counter) {
+        unsigned long long now_mj;
+        if (nvml->energy_mj(g->handle, &now_mj) != 0)
+            return;
+        delta->gap = now_mj < g->last_mj; /* the driver was loaded anew */
+        delta->ok = !delta->gap;
+        delta->counted_j = (double)(now_mj - g->last_mj) / MJ_PER_J;
+        g->last_mj = now_mj;
+    } else {
+        unsigned now_mw;
+        if (nvml->power_mw(g->handle, &now_mw) != 0)
+            return;
+        double now_w = now_mw / MW_PER_W;
+        delta->ok = true;
+        delta->counted_j = (isnan(g->last_w) ? now_w : (g->last_w + now_w) / 2) * g->since_s;
+        g->last_w = now_w;
+    }
+    g->since_s = 0;
+}
+
+/* By time on the processors of the GPU; false where the driver does not tell. */
+static bool share_by_time(gpus *all, gpu *g)
+{
+    nvml_process_sample samples[SAMPLES_MOST];
+    unsigned n = SAMPLES_MOST;
+    if (all->nvml.process_utilization == NULL ||
+        all->nvml.process_utilization(g->handle, samples, &n, g->seen_us) != 0)
+        return false;
+    double ours = 0, everybodys = 0;
+    for (unsigned i = 0; i < n && i < SAMPLES_MOST; i++) {
+        if (samples[i].sm > 100)
+            continue; /* a sentinel */
+        everybodys += samples[i].sm;
+        if (all->bench->in_tree(all->bench->tree, (pid_t)samples[i].pid))
+            ours += samples[i].sm;
+        if (samples[i].time_us > g->seen_us)
+            g->seen_us = samples[i].time_us;
+    }
+    if (everybodys <= 0)
+        return false;
+    double share = ours / everybodys;
+    g->share = (fr_range){ share, share, share };
+    return true;
+}
+
+static bool is_visible(const fr_bench *bench, unsigned pid)
+{
+    char path[320];
+    snprintf(path, sizeof path, "%s/%u", bench->procfs, pid);
+    return access(path, F_OK) == 0;
+}
+
+/* By who is there. In a container the driver's process numbers are not ours: then the whole
+ * device counts as the run's, from nothing to all. */
+static void share_by_presence(gpus *all, gpu *g)
+{
+    static const fr_range NOBODY_KNOWS = { 0, 1, 1 };
+    nvml_process processes[SAMPLES_MOST];
+    unsigned n = SAMPLES_MOST, ours = 0, visible = 0;
+    g->share = NOBODY_KNOWS;
+    if (all->nvml.processes == NULL || all->nvml.processes(g->handle, &n, processes) != 0)
+        return;
+    for (unsigned i = 0; i < n && i < SAMPLES_MOST; i++) {
+        ours += all->bench->in_tree(all->bench->tree, (pid_t)processes[i].pid);
+        visible += is_visible(all->bench, processes[i].pid);
+    }
+    if (n > 0 && visible == 0)
+        return;
+    g->share = ours == 0   ? (fr_range){ 0, 0, 0 }
+               : ours == n ? (fr_range){ 1, 1, 1 }
+                           : (fr_range){ 0, (double)ours / n, 1 };
+}
+
+static void nvml_sample(void *state, const fr_window *window, fr_delta *deltas)
+{
+    gpus *all = state;
+    for (size_t i = 0; i < all->n; i++) {
+        gpu *g = &all->gpus[i];
+        nvml_utilization utilization;
+        count(&all->nvml, g, window->dt_s, &deltas[i]);
+        g->share_age_s += window->dt_s;
+        if (g->share_age_s >= SHARE_EVERY_S) {
+            g->share_age_s = 0;
+            if (g->is_partitioned)
+                g->share = (fr_range){ 0 };
+            else if (!share_by_time(all, g))
+                share_by_presence(all, g);
+        }
+        if (all->nvml.utilization != NULL && all->nvml.utilization(g->handle, &utilization) == 0 &&
+            utilization.gpu <= 100)
+            g->utilization_ratio = utilization.gpu / 100.0;
+        deltas[i].has_share = true;
+        deltas[i].share = g->share;
+        deltas[i].busy_s = g->utilization_ratio * window->dt_s;
+        deltas[i].capacity_s = window->dt_s;
+    }
+}
+
+static void nvml_close(void *state)
+{
+    gpus *all = state;
+    unload(&all->nvml);
+    free(all->gpus);
+    free(all);
+}
+
+static void nvml_survey(fr_bench *bench, fr_sensor_state *out)
+{
+    nvml_calls nvml;
+    const char *why;
+    unsigned n = 0;
+    if (!load(bench->nvml, &nvml, &why)) {
+        snprintf(out->found, sizeof out->found, "%s", why);
+        return;
+    }
+    nvml.count(&n);
+    nvml_device first;
+    char name[96] = "";
+    if (n > 0 && nvml.handle(0, &first) == 0)
+        nvml.name(first, name, sizeof name);
+    out->usable = n > 0;
+    snprintf(out->found, sizeof out->found, "%u GPU%s %.90s", n, n == 1 ? "" : "s", name);
+    unload(&nvml);
+}
+
+const fr_sensor fr_sensor_nvml = { "nvml", nvml_open, nvml_sample, nvml_close, nvml_survey };

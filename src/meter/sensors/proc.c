@@ -1,0 +1,384 @@
+/*
+ * CPU time of the machine and of a process tree, from /proc (proc(5)).
+ *
+ *     stat              "cpu  user nice system idle iowait irq softirq steal …" in clock ticks,
+ *                       "processes N": forks since boot
+ *     PID/stat          "PID (name) state ppid … utime stime cutime cstime …" fields 4, 14 to 17
+ *
+ * The tree's time is what its living members took, what they waited for (cutime, cstime: children
+ * that came and went between two samples are in it), and what members had when they vanished
+ * without anybody of the tree waiting for them.
+ *
+ * It is cheap because it looks only where something can have changed: own time of a known member
+ * comes from its CPU clock, a system call without text; /proc is listed, and the stat files are
+ * read, only when the count of forks moved or a member vanished. Listing a large /proc costs
+ * milliseconds, so the next one waits a thousand times as long as the last one took (5 s at most).
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "meter/meter_priv.h"
+
+#define PIDS_MOST        4194304 /* PID_MAX_LIMIT */
+#define SCAN_SHARE       1000    /* a scan may take one part in so many of the time */
+#define SCAN_WAIT_MOST_S 5.0
+#define STAT_TEXT        1024
+#define LISTING_BYTES    32768
+
+typedef struct {
+    pid_t pid, parent;
+    double own_s, waited_s; /* user and system time; of children that it waited for */
+    bool is_present;        /* in this sample */
+    double vanished_s;      /* of descendants that went since its waited_s was read */
+} member;
+
+struct fr_tree {
+    int dir_fd, stat_fd;
+    bool is_moved; /* a recorded tree: no CPU clocks, files may be replaced */
+    pid_t root;
+    bool is_self;
+    double tick_s;
+    member *members;
+    size_t n_members, cap;
+    uint8_t *known; /* bit per pid: seen, and not of the tree */
+    double orphaned_s, at_open_s, so_far_s;
+    uint64_t forks, forks_scanned;
+    bool has_forks;
+    int64_t next_scan_ns;
+    int missed;
+    char *text; /* [LISTING_BYTES] */
+};
+
+struct listed { /* what getdents64 fills in, by its manual page */
+    uint64_t inode;
+    int64_t offset;
+    unsigned short length;
+    unsigned char type;
+    char name[];
+};
+
+static bool bit_of(const uint8_t *bits, pid_t pid)
+{
+    return pid > 0 && pid < PIDS_MOST && (bits[pid / 8] >> (pid % 8) & 1) != 0;
+}
+
+static void set_bit(uint8_t *bits, pid_t pid)
+{
+    if (pid > 0 && pid < PIDS_MOST)
+        bits[pid / 8] |= (uint8_t)(1u << (pid % 8));
+}
+
+static member *find_member(const fr_tree *t, pid_t pid)
+{
+    for (size_t i = 0; i < t->n_members; i++) {
+        if (t->members[i].pid == pid)
+            return &t->members[i];
+    }
+    return NULL;
+}
+
+/* Parses PID/stat; the name may hold blanks and parentheses, so from its last one on. */
+static bool parse_stat(const char *text, double tick_s, member *out)
+{
+    const char *at = strrchr(text, ')');
+    unsigned long long user, system;
+    long long waited_user, waited_system;
+    int parent;
+    if (at == NULL ||
+        sscanf(at + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld", &parent,
+               &user, &system, &waited_user, &waited_system) != 5)
+        return false;
+    out->parent = parent;
+    out->own_s = (double)(user + system) * tick_s;
+    out->waited_s = (double)(waited_user + waited_system) * tick_s;
+    return true;
+}
+
+static bool read_stat(const fr_tree *t, pid_t pid, member *out)
+{
+    char name[32], text[STAT_TEXT];
+    snprintf(name, sizeof name, "%d/stat", (int)pid);
+    int fd = openat(t->dir_fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    return parse_stat(text, t->tick_s, out);
+}
+
+/* The CPU clock of a process: to the nanosecond, all its threads, no file. */
+static bool read_clock(pid_t pid, double *own_s)
+{
+    clockid_t clock;
+    struct timespec now;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0)
+        return false;
+    *own_s = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return true;
+}
+
+static double seconds_of(struct timeval tv)
+{
+    return (double)tv.tv_sec + (double)tv.tv_usec * 1e-6;
+}
+
+static bool read_member(fr_tree *t, member *m)
+{
+    if (!read_stat(t, m->pid, m))
+        return false;
+    if (t->is_moved)
+        return true;
+    if (!read_clock(m->pid, &m->own_s))
+        return true;
+    if (t->is_self && m->pid == t->root) { /* to the microsecond */
+        struct rusage waited;
+        if (getrusage(RUSAGE_CHILDREN, &waited) == 0)
+            m->waited_s = seconds_of(waited.ru_utime) + seconds_of(waited.ru_stime);
+    }
+    return true;
+}
+
+/* Takes pid in, if its line of parents leads to a member. */
+static bool try_join(fr_tree *t, pid_t pid)
+{
+    member m = { .pid = pid, .is_present = true };
+    if (!read_stat(t, pid, &m))
+        return false; /* gone already: its time is in whoever waited for it */
+    if (pid != t->root && find_member(t, m.parent) == NULL)
+        return false;
+    if (!t->is_moved)
+        read_clock(pid, &m.own_s);
+    FR_GROW(t->members, t->n_members, t->cap);
+    t->members[t->n_members++] = m;
+    return true;
+}
+
+/* Lists the pids there are. strangers: new ones that are not of the tree, to be tried again. */
+static void scan(fr_tree *t)
+{
+    pid_t *strangers = NULL;
+    size_t n_strangers = 0, cap = 0;
+    uint8_t *known = NULL;
+    int fd = openat(t->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    known = calloc(PIDS_MOST / 8, 1); /* touched only where pids are */
+    if (known == NULL) {
+        close(fd);
+        return;
+    }
+    for (long n; (n = syscall(SYS_getdents64, fd, t->text, LISTING_BYTES)) > 0;) {
+        for (long at = 0; at < n;) {
+            const struct listed *entry = (const void *)(t->text + at);
+            at += entry->length;
+            if (entry->name[0] < '1' || entry->name[0] > '9')
+                continue;
+            pid_t pid = (pid_t)strtol(entry->name, NULL, 10);
+            if (bit_of(t->known, pid)) {
+                set_bit(known, pid);
+            } else if (find_member(t, pid) == NULL && !try_join(t, pid)) {
+                FR_GROW(strangers, n_strangers, cap);
+                strangers[n_strangers++] = pid;
+            }
+        }
+    }
+    close(fd);
+    /* A child may be listed before its parent: until nobody joins any more. */
+    for (bool joined = true; joined;) {
+        joined = false;
+        for (size_t i = 0; i < n_strangers; i++) {
+            if (strangers[i] != 0 && try_join(t, strangers[i])) {
+                strangers[i] = 0;
+                joined = true;
+            }
+        }
+    }
+    for (size_t i = 0; i < n_strangers; i++)
+        set_bit(known, strangers[i]);
+    free(strangers);
+    free(t->known);
+    t->known = known;
+}
+
+static void scan_when_due(fr_tree *t)
+{
+    if (t->has_forks && t->forks == t->forks_scanned && t->n_members > 0)
+        return;
+    int64_t began_ns = fr_now_monotonic_ns();
+    if (!t->is_moved && began_ns < t->next_scan_ns)
+        return;
+    t->forks_scanned = t->forks;
+    scan(t);
+    int64_t took_ns = fr_now_monotonic_ns() - began_ns;
+    int64_t wait_ns = took_ns * SCAN_SHARE, most_ns = (int64_t)(SCAN_WAIT_MOST_S * 1e9);
+    t->next_scan_ns = began_ns + (wait_ns < most_ns ? wait_ns : most_ns);
+}
+
+/* A member is gone. Who waited for it has its time now; the nearest living ancestor will tell. */
+static void bury(fr_tree *t, const member *gone)
+{
+    double total_s = gone->own_s + gone->waited_s;
+    const member *at = gone;
+    for (size_t depth = 0; depth < t->n_members; depth++) {
+        member *parent = find_member(t, at->parent);
+        if (parent == NULL || parent->pid == at->pid)
+            break;
+        if (parent->is_present) {
+            parent->vanished_s += total_s;
+            return;
+        }
+        at = parent;
+    }
+    t->orphaned_s += total_s; /* nobody of the tree waits for it */
+}
+
+/* What a parent's waiting should have brought and did not is kept: those had no waiter. */
+static void settle(fr_tree *t, member *m, double waited_before_s)
+{
+    double missing_s = m->vanished_s - (m->waited_s - waited_before_s);
+    if (m->vanished_s > 0 && missing_s > 4 * t->tick_s)
+        t->orphaned_s += missing_s;
+    m->vanished_s = 0;
+}
+
+static void drop_absent(fr_tree *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_members; i++) {
+        if (t->members[i].is_present)
+            t->members[n++] = t->members[i];
+    }
+    t->n_members = n;
+}
+
+/* Reads every member: clocks always, stat files when children may have come or gone. */
+static void read_members(fr_tree *t, bool forked)
+{
+    bool vanished = false;
+    for (size_t i = 0; i < t->n_members; i++) {
+        member *m = &t->members[i], now = *m;
+        m->is_present = t->is_moved ? read_member(t, &now) : read_clock(m->pid, &now.own_s);
+        vanished |= !m->is_present;
+        if (m->is_present && !t->is_moved)
+            m->own_s = now.own_s;
+    }
+    for (size_t i = 0; i < t->n_members && vanished; i++) {
+        if (!t->members[i].is_present)
+            bury(t, &t->members[i]);
+    }
+    for (size_t i = 0; i < t->n_members && (vanished || forked || t->is_moved); i++) {
+        member *m = &t->members[i];
+        double before_s = m->waited_s;
+        if (m->is_present && read_member(t, m))
+            settle(t, m, before_s);
+    }
+    if (vanished)
+        drop_absent(t);
+}
+
+static int read_machine(fr_tree *t, double *busy_s)
+{
+    *busy_s = NAN;
+    if (t->stat_fd < 0 || t->is_moved) {
+        if (t->stat_fd >= 0)
+            close(t->stat_fd);
+        t->stat_fd = openat(t->dir_fd, "stat", O_RDONLY | O_CLOEXEC);
+    }
+    ssize_t n = t->stat_fd >= 0 ? pread(t->stat_fd, t->text, LISTING_BYTES - 1, 0) : -1;
+    if (n <= 0)
+        return 1;
+    t->text[n] = '\0';
+    unsigned long long user, nice, system, idle, iowait, irq = 0, softirq = 0;
+    if (sscanf(t->text, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
+               &iowait, &irq, &softirq) < 4)
+        return 1;
+    *busy_s = (double)(user + nice + system + irq + softirq) * t->tick_s;
+    /* On a machine of many processors the line lies beyond the text: then every sample scans,
+     * as often as its cost allows. */
+    const char *forks = strstr(t->text, "\nprocesses ");
+    t->has_forks = forks != NULL;
+    if (forks != NULL)
+        t->forks = strtoull(forks + 11, NULL, 10);
+    return 0;
+}
+
+int fr_tree_sample(fr_tree *t, double *busy_s, double *tree_s)
+{
+    int missed = read_machine(t, busy_s);
+    bool forked = !t->has_forks || t->forks != t->forks_scanned;
+    read_members(t, forked);
+    scan_when_due(t);
+    double sum_s = t->orphaned_s;
+    for (size_t i = 0; i < t->n_members; i++)
+        sum_s += t->members[i].own_s + t->members[i].waited_s;
+    /* A child that is waited for between two reads is missing once or there twice for a moment:
+     * time never runs back. */
+    t->so_far_s = fmax(t->so_far_s, sum_s - t->at_open_s);
+    *tree_s = t->so_far_s;
+    return missed;
+}
+
+fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root)
+{
+    fr_tree *t = FR_NEW(fr_tree);
+    t->dir_fd = open(procfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    t->stat_fd = -1;
+    t->is_moved = is_moved;
+    t->root = root;
+    t->is_self = root == getpid();
+    t->tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
+    t->known = fr_array(PIDS_MOST / 8, 1);
+    t->text = fr_array(LISTING_BYTES, 1);
+    try_join(t, root);
+    double busy_s, tree_s;
+    fr_tree_sample(t, &busy_s, &tree_s);
+    t->at_open_s = t->orphaned_s;
+    for (size_t i = 0; i < t->n_members; i++)
+        t->at_open_s += t->members[i].own_s + t->members[i].waited_s;
+    t->so_far_s = 0;
+    return t;
+}
+
+void fr_tree_tell(fr_tree *t, double tree_s)
+{
+    t->so_far_s = fmax(t->so_far_s, tree_s);
+}
+
+bool fr_tree_has(void *tree, pid_t pid)
+{
+    return find_member(tree, pid) != NULL;
+}
+
+size_t fr_tree_n_members(const fr_tree *t)
+{
+    return t->n_members;
+}
+
+void fr_tree_close(fr_tree *t)
+{
+    if (t == NULL)
+        return;
+    if (t->dir_fd >= 0)
+        close(t->dir_fd);
+    if (t->stat_fd >= 0)
+        close(t->stat_fd);
+    free(t->members);
+    free(t->known);
+    free(t->text);
+    free(t);
+}
