@@ -47,8 +47,8 @@ const fr_kernels *fr_kernels_best(void)
     return chosen;
 }
 
-int fr_weights_new(fr_format format, const void *data, size_t n_out, size_t n_in, fr_weights **out,
-                   fr_err *err)
+int fr_packed_new(fr_format format, const void *data, size_t n_out, size_t n_in, fr_packed **out,
+                  fr_err *err)
 {
     const fr_format_row *row = fr_format_find(format);
     if (row == NULL)
@@ -57,44 +57,48 @@ int fr_weights_new(fr_format format, const void *data, size_t n_out, size_t n_in
     if (n_in == 0 || n_in % row->block_values != 0)
         return fr_fail(err, FR_E_FORMAT, NULL, "rows of %zu values are not whole %s blocks of %zu",
                        n_in, row->name, row->block_values);
-    fr_weights *w = FR_NEW(fr_weights);
-    *w = (fr_weights){ format, data, n_out, n_in, n_in / row->block_values * row->block_bytes };
+    fr_packed *w = FR_NEW(fr_packed);
+    *w = (fr_packed){ format, data, n_out, n_in, n_in / row->block_values * row->block_bytes };
     *out = w;
     return 0;
 }
 
-void fr_weights_free(fr_weights *w)
+void fr_packed_free(fr_packed *w)
 {
     free(w);
 }
 
-size_t fr_weights_n_out(const fr_weights *w)
+size_t fr_packed_n_out(const fr_packed *w)
 {
     return w->n_out;
 }
 
-size_t fr_weights_n_in(const fr_weights *w)
+size_t fr_packed_n_in(const fr_packed *w)
 {
     return w->n_in;
 }
 
-size_t fr_weights_bytes(const fr_weights *w)
+size_t fr_packed_bytes(const fr_packed *w)
 {
     return w->n_out * w->row_bytes;
 }
 
-void fr_weights_row(const fr_weights *w, size_t i, float *to)
+void fr_packed_row(const fr_packed *w, size_t i, float *to)
 {
     fr_format_find(w->format)->to_f32(w->data + i * w->row_bytes, to, w->n_in);
 }
 
-void fr_rope_angles(float *cos_sin, size_t position, size_t rope_dim, double theta,
-                    const float *factors)
+void fr_rope_frequencies(double *frequencies, size_t rope_dim, double theta, const float *factors)
+{
+    for (size_t i = 0; i < rope_dim / 2; i++)
+        frequencies[i] = pow(theta, -2.0 * (double)i / (double)rope_dim) /
+                         (factors != NULL ? (double)factors[i] : 1);
+}
+
+void fr_rope_angles(float *cos_sin, size_t position, const double *frequencies, size_t rope_dim)
 {
     for (size_t i = 0; i < rope_dim / 2; i++) {
-        double angle = (double)position * pow(theta, -2.0 * (double)i / (double)rope_dim);
-        if (factors != NULL)
-            angle /= (double)factors[i];
+        double angle = (double)position * frequencies[i];
         cos_sin[2 * i] = (float)cos(angle);
         cos_sin[2 * i + 1] = (float)sin(angle);
     }

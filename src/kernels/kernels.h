@@ -2,8 +2,8 @@
  * kernels/kernels.h: the arithmetic of inference, as a table of rows: one row a processor kind.
  *
  *     const fr_kernels *k = fr_kernels_best();
- *     fr_weights *w = NULL;
- *     FR_TRY(fr_weights_new(FR_FORMAT_Q8_0, mapped, n_out, n_in, &w, err));
+ *     fr_packed *w = NULL;
+ *     FR_TRY(fr_packed_new(FR_FORMAT_Q8_0, mapped, n_out, n_in, &w, err));
  *     k->linear(y, n_out, x, n_in, rows, w, 0, n_out);
  *
  * **One arithmetic, whatever the processor.** Row 0, scalar.c, is the specification, and every
@@ -17,10 +17,10 @@
  * Work ranges come from the caller (output first…end, a row, a head); nothing here starts a
  * thread, allocates or waits. The inner dimension is never split.
  *
- * Handles. Weights are opaque (fr_weights) because a row may keep them elsewhere than in the
+ * Handles. Weights are opaque (fr_packed) because a row may keep them elsewhere than in the
  * host's memory. Values are still host pointers, since all rows are host processors. A row for a
  * device takes its place here: its functions get a queue handle first and buffer handles (with an
- * offset) instead of pointers, fr_weights_new() becomes a member that uploads, and the executor
+ * offset) instead of pointers, fr_packed_new() becomes a member that uploads, and the executor
  * in model/forward.c, the only caller that holds values, allocates them through the row. Nothing
  * above forward.c sees a pointer to a value other than the logits.
  *
@@ -37,7 +37,7 @@ enum { FR_LANES = 16 };
 #define FR_EXP_BOUND     2e-7f /* largest relative error of the exponential, against libm */
 
 /** A matrix [n_out][n_in], n_in contiguous, in its own format; borrows the bytes it was made of. */
-typedef struct fr_weights fr_weights;
+typedef struct fr_packed fr_packed;
 
 /**
  * data    borrowed for the life of the weights (a mapped file, usually): n_out rows of whole
@@ -46,15 +46,15 @@ typedef struct fr_weights fr_weights;
  *         private copy: docs/decisions/0002.)
  * Errors  FR_E_UNSUPPORTED format; FR_E_FORMAT n_in is not whole blocks.
  */
-int fr_weights_new(fr_format format, const void *data, size_t n_out, size_t n_in, fr_weights **out,
-                   fr_err *err);
-void fr_weights_free(fr_weights *w);
-FR_AUTOPTR_DEFINE(fr_weights);
-size_t fr_weights_n_out(const fr_weights *w);
-size_t fr_weights_n_in(const fr_weights *w);
-size_t fr_weights_bytes(const fr_weights *w);
+int fr_packed_new(fr_format format, const void *data, size_t n_out, size_t n_in, fr_packed **out,
+                  fr_err *err);
+void fr_packed_free(fr_packed *w);
+FR_AUTOPTR_DEFINE(fr_packed);
+size_t fr_packed_n_out(const fr_packed *w);
+size_t fr_packed_n_in(const fr_packed *w);
+size_t fr_packed_bytes(const fr_packed *w);
 /** Row i as f32: to [n_in]. (The embedding of a token.) */
-void fr_weights_row(const fr_weights *w, size_t i, float *to);
+void fr_packed_row(const fr_packed *w, size_t i, float *to);
 
 typedef struct fr_kernels {
     const char *name; /* "scalar", "avx2", "avx512" */
@@ -67,7 +67,7 @@ typedef struct fr_kernels {
      * w  any format.
      */
     void (*linear)(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
-                   const fr_weights *w, size_t first, size_t end);
+                   const fr_packed *w, size_t first, size_t end);
     /** y[i] = x[i] / sqrt(mean(x²) + eps) * weight[i], over n; y may be x. arXiv:1910.07467. */
     void (*rmsnorm)(float *y, const float *x, const float *weight, size_t n, float eps);
     /** x[i] = exp(x[i]·scale − max(x·scale)) / sum; n ≥ 1. */
@@ -106,8 +106,9 @@ const fr_kernels *fr_kernels_at(size_t i);
  */
 void fr_rope_turn(float *x, const float *cos_sin, size_t n_heads, size_t head_dim, size_t rope_dim,
                   bool halves);
-/** angle i = position / theta^(2i/rope_dim) / factors[i]; factors [rope_dim/2] or NULL. */
-void fr_rope_angles(float *cos_sin, size_t position, size_t rope_dim, double theta,
-                    const float *factors);
+/** frequencies[i] = theta^(-2i/rope_dim) / factors[i], for i < rope_dim/2; factors may be NULL. */
+void fr_rope_frequencies(double *frequencies, size_t rope_dim, double theta, const float *factors);
+/** cos and sin of position · frequencies[i], in double until the last rounding. */
+void fr_rope_angles(float *cos_sin, size_t position, const double *frequencies, size_t rope_dim);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "kernels/kernels.h"
 
-struct fr_weights {
+struct fr_packed {
     fr_format format;
     const uint8_t *data; /* borrowed */
     size_t n_out, n_in, row_bytes;

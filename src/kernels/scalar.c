@@ -23,7 +23,7 @@ static void dot_lanes(float lane[FR_LANES], const float *a, const float *b, size
 }
 
 static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
-                   const fr_weights *w, size_t first, size_t end)
+                   const fr_packed *w, size_t first, size_t end)
 {
     enum { CHUNK = 512 }; /* whole blocks and whole lanes */
     const fr_format_row *format = fr_format_find(w->format);
@@ -107,7 +107,7 @@ static void attend(float *out, const float *q, const void *k, const void *v, fr_
                    size_t group, size_t n, size_t head_dim, float scale, float *scores)
 {
     const fr_format_row *row = fr_format_find(format);
-    fr_weights keys = { format, k, n, head_dim, head_dim * row->block_bytes };
+    fr_packed keys = { format, k, n, head_dim, head_dim * row->block_bytes };
     linear(scores, n, q, head_dim, group, &keys, 0, n);
     for (size_t g = 0; g < group; g++) {
         softmax(scores + g * n, n, scale);

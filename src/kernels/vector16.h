@@ -109,7 +109,7 @@ INLINE void tile(float *y, size_t y_stride, const float *x, size_t x_stride, con
 }
 
 /* R rows over a range of outputs, O at a time and the last ones one by one. */
-INLINE void strip(float *y, size_t y_stride, const float *x, size_t x_stride, const fr_weights *w,
+INLINE void strip(float *y, size_t y_stride, const float *x, size_t x_stride, const fr_packed *w,
                   size_t first, size_t end, const size_t R, const size_t O, const fr_format format)
 {
     const uint8_t *at = w->data + first * w->row_bytes;
@@ -121,7 +121,7 @@ INLINE void strip(float *y, size_t y_stride, const float *x, size_t x_stride, co
 }
 
 INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
-                      const fr_weights *w, size_t first, size_t end, const fr_format format)
+                      const fr_packed *w, size_t first, size_t end, const fr_format format)
 {
     if (rows == 1) {
         strip(y, y_stride, x, x_stride, w, first, end, 1, ONE_OUTS, format);
@@ -162,7 +162,7 @@ INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride
 }
 
 static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
-                   const fr_weights *w, size_t first, size_t end)
+                   const fr_packed *w, size_t first, size_t end)
 {
     switch (w->format) {
     case FR_FORMAT_F32:
@@ -323,7 +323,7 @@ INLINE void gather_heads(float *out, const uint8_t *v, const float *scores, size
 INLINE void attend_in(float *out, const float *q, const void *k, const void *v, size_t group,
                       size_t n, size_t head_dim, float scale, float *scores, const fr_format format)
 {
-    fr_weights keys = { format, k, n, head_dim, head_dim * (format == FR_FORMAT_F32 ? 4 : 2) };
+    fr_packed keys = { format, k, n, head_dim, head_dim * (format == FR_FORMAT_F32 ? 4 : 2) };
     linear_in(scores, n, q, head_dim, group, &keys, 0, n, format);
     for (size_t g = 0; g < group; g++)
         softmax(scores + g * n, n, scale);

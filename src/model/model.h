@@ -71,6 +71,7 @@ void fr_kv_truncate(fr_kv *kv, size_t sequence, size_t position);
 /** Copies positions 0…n-1 of one sequence into another (shared prefix). */
 void fr_kv_copy(fr_kv *kv, size_t from, size_t to, size_t n);
 size_t fr_kv_length(const fr_kv *kv, size_t sequence);
+/** Bytes reserved; memory is taken only as positions are first written. */
 size_t fr_kv_bytes(const fr_kv *kv);
 
 /** One row of a forward step: a token at a position of a sequence. */

@@ -60,8 +60,8 @@ static void a_product_has_the_bits_of_the_specification_in_every_format_and_odd_
             float *x = numbers(rows * n_in, 1), *values = numbers(n_out * n_in, 2);
             uint8_t *bytes = in_format(values, n_out * n_in, FORMATS[f]);
             float *want = FR_NEW_N(float, rows *n_out), *got = FR_NEW_N(float, rows *n_out);
-            FR_AUTOPTR(fr_weights) w = NULL;
-            assert_int_equal(fr_weights_new(FORMATS[f], bytes, n_out, n_in, &w, NULL), 0);
+            FR_AUTOPTR(fr_packed) w = NULL;
+            assert_int_equal(fr_packed_new(FORMATS[f], bytes, n_out, n_in, &w, NULL), 0);
             fr_kernels_at(0)->linear(want, n_out, x, n_in, rows, w, 0, n_out);
             for (size_t i = 1; fr_kernels_at(i) != NULL; i++) {
                 memset(got, 0xff, rows * n_out * sizeof(float));
@@ -81,8 +81,8 @@ static void the_specification_is_a_product_to_within_rounding(void **state)
     (void)state;
     enum { ROWS = 3, OUT = 10, IN = 416 };
     float *x = numbers(ROWS * IN, 3), *values = numbers(OUT * IN, 4), y[ROWS * OUT];
-    FR_AUTOPTR(fr_weights) w = NULL;
-    assert_int_equal(fr_weights_new(FR_FORMAT_F32, values, OUT, IN, &w, NULL), 0);
+    FR_AUTOPTR(fr_packed) w = NULL;
+    assert_int_equal(fr_packed_new(FR_FORMAT_F32, values, OUT, IN, &w, NULL), 0);
     fr_kernels_at(0)->linear(y, OUT, x, IN, ROWS, w, 0, OUT);
     for (size_t r = 0; r < ROWS; r++)
         for (size_t o = 0; o < OUT; o++) {
@@ -108,8 +108,8 @@ static void a_row_gives_the_same_bits_alone_and_in_every_batch_from_1_to_16(void
         for (size_t i = 0; fr_kernels_at(i) != NULL; i++) {
             uint8_t *bytes = in_format(values, OUT * IN, FORMATS[f]);
             float alone[ROWS * OUT], batch[ROWS * OUT];
-            FR_AUTOPTR(fr_weights) w = NULL;
-            assert_int_equal(fr_weights_new(FORMATS[f], bytes, OUT, IN, &w, NULL), 0);
+            FR_AUTOPTR(fr_packed) w = NULL;
+            assert_int_equal(fr_packed_new(FORMATS[f], bytes, OUT, IN, &w, NULL), 0);
             for (size_t r = 0; r < ROWS; r++)
                 usable_row(i)->linear(alone + r * OUT, OUT, x + r * IN, IN, 1, w, 0, OUT);
             for (size_t rows = 1; rows <= ROWS; rows++) {
@@ -124,7 +124,7 @@ static void a_row_gives_the_same_bits_alone_and_in_every_batch_from_1_to_16(void
 
 typedef struct {
     const fr_kernels *k;
-    const fr_weights *w;
+    const fr_packed *w;
     const float *x;
     float *y;
     size_t rows;
@@ -134,7 +134,7 @@ static void product_range(void *args, size_t first, size_t end, int thread)
 {
     product *p = args;
     (void)thread;
-    p->k->linear(p->y, fr_weights_n_out(p->w), p->x, fr_weights_n_in(p->w), p->rows, p->w, first,
+    p->k->linear(p->y, fr_packed_n_out(p->w), p->x, fr_packed_n_in(p->w), p->rows, p->w, first,
                  end);
 }
 
@@ -143,8 +143,8 @@ static void any_split_of_the_outputs_over_threads_gives_the_same_bits(void **sta
     (void)state;
     enum { ROWS = 16, OUT = 53, IN = 96 };
     float *x = numbers(ROWS * IN, 8), *values = numbers(OUT * IN, 9);
-    FR_AUTOPTR(fr_weights) w = NULL;
-    assert_int_equal(fr_weights_new(FR_FORMAT_F32, values, OUT, IN, &w, NULL), 0);
+    FR_AUTOPTR(fr_packed) w = NULL;
+    assert_int_equal(fr_packed_new(FR_FORMAT_F32, values, OUT, IN, &w, NULL), 0);
     for (int threads = 1; threads <= 2; threads++)
         for (size_t rows = 1; rows <= ROWS; rows++) {
             FR_AUTOPTR(fr_pool) pool = NULL;
@@ -168,10 +168,10 @@ static void packed_weights_give_the_bits_of_their_values_expanded(void **state)
         uint8_t *bytes = in_format(values, OUT * IN, FORMATS[f]);
         float expanded[OUT * IN], packed_y[ROWS * OUT], expanded_y[ROWS * OUT];
         fr_format_find(FORMATS[f])->to_f32(bytes, expanded, OUT * IN);
-        FR_AUTOPTR(fr_weights) packed = NULL;
-        FR_AUTOPTR(fr_weights) plain = NULL;
-        assert_int_equal(fr_weights_new(FORMATS[f], bytes, OUT, IN, &packed, NULL), 0);
-        assert_int_equal(fr_weights_new(FR_FORMAT_F32, expanded, OUT, IN, &plain, NULL), 0);
+        FR_AUTOPTR(fr_packed) packed = NULL;
+        FR_AUTOPTR(fr_packed) plain = NULL;
+        assert_int_equal(fr_packed_new(FORMATS[f], bytes, OUT, IN, &packed, NULL), 0);
+        assert_int_equal(fr_packed_new(FR_FORMAT_F32, expanded, OUT, IN, &plain, NULL), 0);
         fr_kernels_best()->linear(packed_y, OUT, x, IN, ROWS, packed, 0, OUT);
         fr_kernels_best()->linear(expanded_y, OUT, x, IN, ROWS, plain, 0, OUT);
         assert_same_bits(expanded_y, packed_y, ROWS * OUT, fr_kernels_best()->name);
@@ -268,7 +268,9 @@ static void rotation_by_position_keeps_lengths_and_turns_only_its_part(void **st
     (void)state;
     for (int halves = 0; halves < 2; halves++) {
         float *x = numbers(3 * 10, 40), *before = numbers(3 * 10, 40), angles[8];
-        fr_rope_angles(angles, 5, 8, 10000, NULL);
+        double frequencies[4];
+        fr_rope_frequencies(frequencies, 8, 10000, NULL);
+        fr_rope_angles(angles, 5, frequencies, 8);
         assert_true(fabs((double)angles[2] - cos(5 * pow(10000, -0.25))) < 1e-7);
         fr_rope_turn(x, angles, 3, 10, 8, halves != 0);
         for (size_t h = 0; h < 3; h++) {
@@ -288,11 +290,11 @@ static void rotation_by_position_keeps_lengths_and_turns_only_its_part(void **st
 static void weights_in_a_format_we_cannot_compute_with_are_refused_by_name(void **state)
 {
     (void)state;
-    fr_weights *w = NULL;
+    fr_packed *w = NULL;
     fr_err err = { 0 };
-    assert_int_equal(fr_weights_new((fr_format)12, "", 1, 256, &w, &err), FR_E_UNSUPPORTED);
+    assert_int_equal(fr_packed_new((fr_format)12, "", 1, 256, &w, &err), FR_E_UNSUPPORTED);
     assert_non_null(strstr(err.what, "Q4_K"));
-    assert_int_equal(fr_weights_new(FR_FORMAT_Q8_0, "", 1, 48, &w, &err), FR_E_FORMAT);
+    assert_int_equal(fr_packed_new(FR_FORMAT_Q8_0, "", 1, 48, &w, &err), FR_E_FORMAT);
 }
 
 int main(void)

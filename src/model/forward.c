@@ -1,0 +1,414 @@
+/* forward.c: runs the architecture's operation list on the rows of a step.
+ *
+ * A step is one task of the pool: every thread walks the whole list and takes its share of each
+ * operation (outputs of a product, rows of a norm, heads of attention); where an operation needs
+ * what another thread wrote, all meet at a barrier. That costs one wake-up a step instead of one
+ * an operation: ten barriers a layer would otherwise outweigh the work of a small model.
+ *
+ * Which thread computes what is never visible: each output is made by one thread, from its own
+ * row, by kernels that do not look at the others (kernels/kernels.h). */
+#include <linux/futex.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "model/model_priv.h"
+
+/* Steps of fewer FLOPs than this run on the caller's thread: waking another takes longer. */
+static const double ALONE_FLOPS = 2e6;
+
+enum {
+    OUTPUTS_AT_ONCE = 16, /* shares of outputs are multiples: whole tiles, whole cache lines */
+    SPINS = 400           /* looks at a barrier before sleeping there: some ten microseconds */
+};
+
+/* ---- the barrier ----------------------------------------------------------------------------- */
+
+typedef struct {
+    unsigned threads;
+    atomic_uint waiting, round;
+} barrier;
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Threads of a step arrive within microseconds of each other, so a short spin comes first; one that
+ * lost its processor is waited for asleep. */
+static void meet(barrier *b)
+{
+    if (b->threads == 1)
+        return;
+    unsigned round = atomic_load_explicit(&b->round, memory_order_acquire);
+    if (atomic_fetch_add_explicit(&b->waiting, 1, memory_order_acq_rel) + 1 == b->threads) {
+        atomic_store_explicit(&b->waiting, 0, memory_order_relaxed);
+        atomic_fetch_add_explicit(&b->round, 1, memory_order_release);
+        syscall(SYS_futex, &b->round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+        return;
+    }
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&b->round, memory_order_acquire) != round)
+            return;
+        pause_briefly();
+    }
+    while (atomic_load_explicit(&b->round, memory_order_acquire) == round)
+        syscall(SYS_futex, &b->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+}
+
+/* ---- a step ------------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    const fr_model *m;
+    const fr_kernels *k;
+    const fr_adapter *adapter;
+    fr_kv *kv;
+    const fr_row *rows;
+    size_t n, n_logits;
+    float *logits;
+    float *value[FR_VALUE_COUNT]; /* [n][width] */
+    size_t width[FR_VALUE_COUNT];
+    float *angles;                    /* [n][rope_dim] cos, sin */
+    float *scores;                    /* [threads][group][longest] */
+    float *addend;                    /* [n][widest]: a product that is added to something */
+    float *low;                       /* [threads][n][rank]: the adapter's inner values */
+    float *high;                      /* [n][widest]: what it adds */
+    size_t scores_n, addend_n, low_n; /* of one thread, of all, of one thread */
+    uint32_t *live; /* [n] which rows are computed on; only those with logits behind the last
+                       attention */
+    barrier barrier;
+} step;
+
+/* One thread's walk: how many rows are live, and what was touched since the last barrier. */
+typedef struct {
+    step *s;
+    size_t thread, threads, n_live;
+    unsigned written, read; /* bits by fr_value */
+} walk;
+
+static void share(const walk *w, size_t n, size_t unit, size_t *first, size_t *end)
+{
+    size_t units = (n + unit - 1) / unit;
+    *first = FR_MIN(units * w->thread / w->threads * unit, n);
+    *end = FR_MIN(units * (w->thread + 1) / w->threads * unit, n);
+}
+
+static void embed(const walk *w, const fr_op *op)
+{
+    step *s = w->s;
+    size_t first, end;
+    const fr_packed *table = model_weight_of(s->m, op->weight, 0)->matrix;
+    share(w, w->n_live, 1, &first, &end);
+    for (size_t r = first; r < end; r++)
+        fr_packed_row(table, (size_t)s->rows[r].token, s->value[op->out] + r * s->width[op->out]);
+}
+
+static void norm(const walk *w, const fr_op *op, size_t layer)
+{
+    step *s = w->s;
+    size_t first, end, width = s->width[op->in];
+    size_t group = fr_shape_dim(&s->m->shape, fr_arch_slot(s->m->arch, op->weight)->cols);
+    const float *weight = model_weight_of(s->m, op->weight, layer)->vector;
+    share(w, w->n_live, 1, &first, &end);
+    for (size_t at = first * width; at < end * width; at += group)
+        s->k->rmsnorm(s->value[op->out] + at, s->value[op->in] + at, weight, group,
+                      s->m->shape.norm_eps);
+}
+
+/* y[…][first…end] += scale · b · a · x for this thread's outputs. The inner values are few, so each
+ * thread computes all of them for itself rather than wait for the others. */
+static void add_adapter(const walk *w, const adapter_part *part, float *y, size_t n_out,
+                        const float *x, size_t n_in, size_t first, size_t end)
+{
+    step *s = w->s;
+    float *low = s->low + w->thread * s->low_n;
+    s->k->linear(low, part->rank, x, n_in, w->n_live, part->a, 0, part->rank);
+    s->k->linear(s->high, n_out, low, part->rank, w->n_live, part->b, first, end);
+    for (size_t r = 0; r < w->n_live; r++)
+        s->k->add(y + r * n_out + first, s->high + r * n_out + first, part->scale, end - first);
+}
+
+static void linear(const walk *w, const fr_op *op, size_t layer)
+{
+    step *s = w->s;
+    const fr_packed *matrix = model_weight_of(s->m, op->weight, layer)->matrix;
+    size_t first, end, n_in = s->width[op->in], n_out = s->width[op->out];
+    share(w, n_out, OUTPUTS_AT_ONCE, &first, &end);
+    if (first == end)
+        return;
+    float *out = s->value[op->out], *y = op->add ? s->addend : out;
+    s->k->linear(y, n_out, s->value[op->in], n_in, w->n_live, matrix, first, end);
+    if (op->bias != FR_SLOT_NONE) {
+        const float *bias = model_weight_of(s->m, op->bias, layer)->vector;
+        for (size_t r = 0; r < w->n_live; r++)
+            s->k->add(y + r * n_out + first, bias + first, 1, end - first);
+    }
+    const adapter_part *part =
+        s->adapter != NULL ? &s->adapter->parts[layer * FR_SLOT_COUNT + op->weight] : NULL;
+    if (part != NULL && part->rank != 0)
+        add_adapter(w, part, y, n_out, s->value[op->in], n_in, first, end);
+    for (size_t r = 0; op->add && r < w->n_live; r++)
+        s->k->add(out + r * n_out + first, y + r * n_out + first, 1, end - first);
+}
+
+static void rope(const walk *w, const fr_op *op)
+{
+    step *s = w->s;
+    const fr_shape *shape = &s->m->shape;
+    size_t first, end, width = s->width[op->out];
+    share(w, w->n_live, 1, &first, &end);
+    for (size_t r = first; r < end; r++)
+        fr_rope_turn(s->value[op->out] + r * width, s->angles + r * shape->rope_dim,
+                     width / shape->head_dim, shape->head_dim, shape->rope_dim,
+                     s->m->arch->rope == FR_ROPE_HALVES);
+}
+
+static void store_keys_and_values(const walk *w, const fr_op *op, size_t layer)
+{
+    step *s = w->s;
+    const fr_shape *shape = &s->m->shape;
+    size_t first, end, dim = shape->head_dim, bytes = fr_format_find(s->kv->format)->block_bytes;
+    share(w, s->n * shape->n_kv_heads, 1, &first, &end);
+    for (size_t i = first; i < end; i++) {
+        size_t r = i / shape->n_kv_heads, h = i % shape->n_kv_heads;
+        size_t at = s->rows[r].position * dim * bytes;
+        const fr_value from[2] = { op->in2, op->in3 };
+        for (size_t which = 0; which < 2; which++)
+            s->k->narrow(kv_at(s->kv, s->rows[r].sequence, layer, which, h) + at, s->kv->format,
+                         s->value[from[which]] + i * dim, dim);
+    }
+}
+
+/* Rows and heads are dealt out in turn: later rows of a prompt have more to look at. */
+static void attend(const walk *w, const fr_op *op, size_t layer)
+{
+    step *s = w->s;
+    const fr_shape *shape = &s->m->shape;
+    size_t heads = shape->n_kv_heads, group = shape->n_heads / heads, dim = shape->head_dim;
+    float scale = 1 / sqrtf((float)dim);
+    for (size_t i = w->thread; i < w->n_live * heads; i += w->threads) {
+        const fr_row *row = &s->rows[s->live[i / heads]];
+        size_t at = (i / heads) * s->width[op->in] + i % heads * group * dim;
+        s->k->attend(s->value[op->out] + at, s->value[op->in] + at,
+                     kv_at(s->kv, row->sequence, layer, 0, i % heads),
+                     kv_at(s->kv, row->sequence, layer, 1, i % heads), s->kv->format, group,
+                     (size_t)row->position + 1, dim, scale, s->scores + w->thread * s->scores_n);
+    }
+}
+
+/* Behind the last attention only rows that want logits matter: the others are dropped. */
+static void keep_rows_with_logits(step *s)
+{
+    size_t kept = 0;
+    for (size_t r = 0; r < s->n; r++) {
+        if (!s->rows[r].want_logits)
+            continue;
+        for (size_t v = 0; v < FR_VALUE_COUNT && kept != r; v++)
+            if (s->value[v] != NULL && s->value[v] != s->logits)
+                memcpy(s->value[v] + kept * s->width[v], s->value[v] + r * s->width[v],
+                       s->width[v] * sizeof(float));
+        s->live[kept++] = (uint32_t)r;
+    }
+}
+
+static unsigned bit(fr_value v)
+{
+    return v != FR_VALUE_NONE ? 1u << v : 0;
+}
+
+/* Waits where this operation reads what others wrote since the last meeting, or overwrites what
+ * they may still read. Every thread comes to the same answer. */
+static void meet_before(walk *w, const fr_op *op)
+{
+    unsigned reads = bit(op->in) | bit(op->in2) | bit(op->in3), writes = bit(op->out);
+    if (op->add) { /* the addend is one for all such operations */
+        reads |= writes;
+        writes |= 1u << FR_VALUE_COUNT;
+    }
+    if ((reads & w->written) != 0 || (writes & (w->written | w->read)) != 0) {
+        meet(&w->s->barrier);
+        w->written = w->read = 0;
+    }
+    w->written |= writes;
+    w->read |= reads;
+}
+
+static void run_op(walk *w, const fr_op *op, size_t layer)
+{
+    step *s = w->s;
+    meet_before(w, op);
+    switch (op->kind) {
+    case FR_OP_EMBED:
+        embed(w, op);
+        break;
+    case FR_OP_NORM:
+        norm(w, op, layer);
+        break;
+    case FR_OP_LINEAR:
+    case FR_OP_LOGITS:
+        linear(w, op, layer);
+        break;
+    case FR_OP_ROPE:
+        rope(w, op);
+        break;
+    case FR_OP_ATTENTION:
+        store_keys_and_values(w, op, layer);
+        if (layer + 1 == s->m->shape.n_layers && s->n_logits < s->n) {
+            meet(&s->barrier);
+            if (w->thread == 0)
+                keep_rows_with_logits(s);
+            w->n_live = s->n_logits;
+        }
+        meet(&s->barrier);
+        attend(w, op, layer);
+        break;
+    case FR_OP_SILU_MUL: {
+        size_t first, end;
+        share(w, w->n_live * s->width[op->out], OUTPUTS_AT_ONCE, &first, &end);
+        s->k->silu_mul(s->value[op->out] + first, s->value[op->in] + first,
+                       s->value[op->in2] + first, end - first);
+        break;
+    }
+    case FR_OP_NONE:
+        break;
+    }
+}
+
+static void walk_list(void *args, size_t first, size_t end, int thread)
+{
+    step *s = args;
+    const fr_arch *arch = s->m->arch;
+    walk w = { s, first, s->barrier.threads, s->n, 0, 0 };
+    (void)end;
+    (void)thread;
+    for (size_t i = 0; i < arch->n_before_ops; i++)
+        run_op(&w, &arch->before_ops[i], 0);
+    for (size_t l = 0; l < s->m->shape.n_layers; l++)
+        for (size_t i = 0; i < arch->n_layer_ops; i++)
+            run_op(&w, &arch->layer_ops[i], l);
+    for (size_t i = 0; i < arch->n_after_ops && w.n_live > 0; i++)
+        run_op(&w, &arch->after_ops[i], 0);
+}
+
+/* ---- before the walk ----------------------------------------------------------------------------
+ */
+
+static int check_row(const fr_model *m, fr_kv *kv, const fr_row *row, size_t i, fr_err *err)
+{
+    if (row->token < 0 || (size_t)row->token >= m->shape.n_vocab)
+        return fr_fail(err, FR_E_USAGE, "Tokenize with the model's own tokenizer.",
+                       "row %zu: token %d is not one of %zu", i, row->token, m->shape.n_vocab);
+    if (row->sequence >= kv->n_sequences)
+        return fr_fail(err, FR_E_USAGE, NULL, "row %zu: sequence %u is not one of %zu", i,
+                       row->sequence, kv->n_sequences);
+    if (row->position >= kv->context)
+        return fr_fail(err, FR_E_LIMIT, "Shorten the text, or open the state for a longer context.",
+                       "position %u is beyond the context of %zu", row->position, kv->context);
+    return 0;
+}
+
+/* Rows of a sequence follow each other, the first one at or before the end of what is there (what
+ * was behind it is forgotten). */
+static int check_rows(const fr_model *m, fr_kv *kv, const fr_row *rows, size_t n, fr_err *err)
+{
+    for (size_t s = 0; s < kv->n_sequences; s++)
+        kv->next[s] = SIZE_MAX;
+    for (size_t i = 0; i < n; i++) {
+        FR_TRY(check_row(m, kv, &rows[i], i, err));
+        size_t *next = &kv->next[rows[i].sequence], position = rows[i].position;
+        if (*next == SIZE_MAX ? position > kv->length[rows[i].sequence] : position != *next)
+            return fr_fail(err, FR_E_USAGE, NULL,
+                           "row %zu: position %zu of sequence %u leaves a gap or goes back", i,
+                           position, rows[i].sequence);
+        *next = position + 1;
+    }
+    return 0;
+}
+
+static size_t rounded(size_t n)
+{
+    return (n + OUTPUTS_AT_ONCE - 1) / OUTPUTS_AT_ONCE * OUTPUTS_AT_ONCE;
+}
+
+/* Lays the values of a step out in the state's memory, which grows to the largest step seen. */
+static int make_room(step *s, size_t longest, fr_err *err)
+{
+    const fr_shape *shape = &s->m->shape;
+    size_t threads = s->barrier.threads, widest = 0, total = 0;
+    for (size_t v = 0; v < FR_VALUE_COUNT; v++) {
+        s->width[v] = fr_shape_dim(shape, fr_value_dim((fr_value)v));
+        if (v != FR_VALUE_LOGITS) {
+            total += rounded(s->n * s->width[v]);
+            widest = FR_MAX(widest, s->width[v]);
+        }
+    }
+    s->scores_n = rounded(shape->n_heads / shape->n_kv_heads * longest);
+    s->addend_n = rounded(s->n * widest);
+    s->low_n = s->adapter != NULL ? rounded(s->n * s->adapter->rank_most) : 0;
+    size_t high_n = s->adapter != NULL ? s->addend_n : 0;
+    total += rounded(s->n * shape->rope_dim) + threads * (s->scores_n + s->low_n) + s->addend_n +
+             high_n + rounded(s->n);
+    step_memory *memory = &s->kv->memory;
+    if (memory->n < total) {
+        void *at;
+        free(memory->at);
+        *memory = (step_memory){ 0 };
+        FR_TRY(fr_try_array(total, sizeof(float), "the values of a step", &at, err));
+        *memory = (step_memory){ at, total };
+    }
+    float *at = memory->at;
+    for (size_t v = 0; v < FR_VALUE_COUNT; v++) {
+        s->value[v] = v == FR_VALUE_LOGITS ? s->logits : s->width[v] != 0 ? at : NULL;
+        at += v == FR_VALUE_LOGITS ? 0 : rounded(s->n * s->width[v]);
+    }
+    s->angles = at;
+    s->scores = s->angles + rounded(s->n * shape->rope_dim);
+    s->low = s->scores + threads * s->scores_n;
+    s->addend = s->low + threads * s->low_n;
+    s->high = s->addend + s->addend_n;
+    s->live = (uint32_t *)(s->high + high_n);
+    return 0;
+}
+
+int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
+                     const fr_row *rows, size_t n, float *logits, fr_err *err)
+{
+    step s = { .m = m,
+               .k = m->kernels,
+               .adapter = adapter,
+               .kv = kv,
+               .rows = rows,
+               .n = n,
+               .logits = logits };
+    size_t longest = 0;
+    double flops = 0;
+    if (n == 0)
+        return 0;
+    if (kv->model != m || (adapter != NULL && adapter->model != m))
+        return fr_fail(err, FR_E_USAGE, NULL, "the state or the adapter is of another model");
+    FR_TRY(check_rows(m, kv, rows, n, err));
+    for (size_t i = 0; i < n; i++) {
+        longest = FR_MAX(longest, (size_t)rows[i].position + 1);
+        s.n_logits += rows[i].want_logits ? 1 : 0;
+        if (flops < ALONE_FLOPS)
+            flops += fr_shape_flops_per_token(&m->shape, rows[i].position, rows[i].want_logits);
+    }
+    int threads = flops < ALONE_FLOPS ? 1 : fr_pool_threads(pool);
+    s.barrier.threads = (unsigned)threads;
+    FR_TRY(make_room(&s, longest, err));
+    for (size_t i = 0; i < n; i++) {
+        s.live[i] = (uint32_t)i;
+        fr_rope_angles(s.angles + i * m->shape.rope_dim, rows[i].position, m->frequencies,
+                       m->shape.rope_dim);
+    }
+    fr_pool_run(threads > 1 ? pool : NULL, (size_t)threads, walk_list, &s);
+    for (size_t i = 0; i < n; i++)
+        kv->length[rows[i].sequence] = (size_t)rows[i].position + 1;
+    return 0;
+}

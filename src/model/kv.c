@@ -1,0 +1,96 @@
+/* kv.c: keys and values of sequences. Address space is reserved for all positions; the system gives
+ * memory for a page when a position in it is first written. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "base/mem.h"
+#include "model/model_priv.h"
+
+/* The format that new states keep: docs/decisions/0002. */
+static const fr_format KV_FORMAT = FR_FORMAT_F32;
+
+size_t fr_shape_kv_bytes_per_token(const fr_shape *s)
+{
+    return 2 * s->n_layers * fr_shape_dim(s, FR_DIM_KV) * fr_format_find(KV_FORMAT)->block_bytes;
+}
+
+int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_format format,
+                 fr_kv **out, fr_err *err)
+{
+    const fr_shape *s = &m->shape;
+    size_t value_bytes = fr_format_find(format)->block_bytes, head_bytes, sequence_bytes, bytes;
+    if (n_sequences == 0 || context == 0)
+        return fr_fail(err, FR_E_USAGE, NULL, "a state of %zu sequences and %zu positions",
+                       n_sequences, context);
+    if (__builtin_mul_overflow(context, s->head_dim * value_bytes, &head_bytes) ||
+        __builtin_mul_overflow(head_bytes, 2 * s->n_layers * s->n_kv_heads, &sequence_bytes) ||
+        __builtin_mul_overflow(sequence_bytes, n_sequences, &bytes))
+        return fr_fail(err, FR_E_NO_MEMORY, "Ask for a shorter context or fewer sequences.",
+                       "%zu positions of %zu sequences are more than any memory", context,
+                       n_sequences);
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return fr_fail(err, FR_E_NO_MEMORY, "Ask for a shorter context or fewer sequences.",
+                       "no memory for keys and values: %zu bytes", bytes);
+    fr_kv *kv = FR_NEW(fr_kv);
+    *kv = (fr_kv){ .model = m,
+                   .format = format,
+                   .n_sequences = n_sequences,
+                   .context = context,
+                   .length = FR_NEW_N(size_t, n_sequences),
+                   .next = FR_NEW_N(size_t, n_sequences),
+                   .at = at,
+                   .bytes = bytes,
+                   .head_bytes = head_bytes,
+                   .sequence_bytes = sequence_bytes };
+    *out = kv;
+    return 0;
+}
+
+int fr_kv_new(const fr_model *m, size_t n_sequences, size_t context, fr_kv **out, fr_err *err)
+{
+    return fr_kv_new_in(m, n_sequences, context, KV_FORMAT, out, err);
+}
+
+void fr_kv_free(fr_kv *kv)
+{
+    if (kv == NULL)
+        return;
+    munmap(kv->at, kv->bytes);
+    free(kv->length);
+    free(kv->next);
+    free(kv->memory.at);
+    free(kv);
+}
+
+void fr_kv_truncate(fr_kv *kv, size_t sequence, size_t position)
+{
+    assert(sequence < kv->n_sequences);
+    kv->length[sequence] = FR_MIN(kv->length[sequence], position);
+}
+
+void fr_kv_copy(fr_kv *kv, size_t from, size_t to, size_t n)
+{
+    const fr_shape *s = &kv->model->shape;
+    assert(from < kv->n_sequences && to < kv->n_sequences && n <= kv->length[from]);
+    if (from == to)
+        return;
+    size_t bytes = n * s->head_dim * fr_format_find(kv->format)->block_bytes;
+    for (size_t l = 0; l < s->n_layers; l++)
+        for (size_t which = 0; which < 2; which++)
+            for (size_t h = 0; h < s->n_kv_heads; h++)
+                memcpy(kv_at(kv, to, l, which, h), kv_at(kv, from, l, which, h), bytes);
+    kv->length[to] = n;
+}
+
+size_t fr_kv_length(const fr_kv *kv, size_t sequence)
+{
+    return kv->length[sequence];
+}
+
+size_t fr_kv_bytes(const fr_kv *kv)
+{
+    return kv->bytes;
+}

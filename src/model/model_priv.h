@@ -1,0 +1,84 @@
+/* model_priv.h: what the files of the room share: an opened model, its state, its adapters. */
+#ifndef FR_MODEL_PRIV_H
+#define FR_MODEL_PRIV_H
+
+#include "kernels/kernels.h"
+#include "model/arch.h"
+
+/* A weight as inference uses it: a matrix in the file's own bits, or a vector in f32. */
+typedef struct {
+    fr_packed *matrix; /* owned; rows × cols, borrowing the file's mapping */
+    float *vector;     /* owned */
+} model_weight;
+
+struct fr_model {
+    fr_gguf *file;
+    char *path, *name;
+    const fr_arch *arch;
+    fr_shape shape;
+    const fr_kernels *kernels;
+    fr_tokenizer *tokenizer;
+    model_weight *weights; /* [n_layers + 1][FR_SLOT_COUNT]; the last row: not per layer */
+    double *frequencies;   /* of rotary positions, [rope_dim / 2] */
+    uint64_t weight_bytes;
+    char hash[65]; /* empty until asked for */
+};
+
+/* The weight that a slot names in a layer; the embedding stands in for an absent output matrix. */
+static inline const model_weight *model_weight_of(const fr_model *m, fr_slot slot, size_t layer)
+{
+    const fr_slot_row *row = fr_arch_slot(m->arch, slot);
+    if (slot == FR_SLOT_OUTPUT && m->shape.tied)
+        slot = FR_SLOT_TOKEN_EMBD;
+    return &m->weights[(row->per_layer ? layer : m->shape.n_layers) * FR_SLOT_COUNT + slot];
+}
+
+/* One projection's addition: scale · b · a. Matrices owned. */
+typedef struct {
+    float *a_values, *b_values; /* [rank][cols], [rows][rank] */
+    fr_packed *a, *b;
+    size_t rank;
+    float scale;
+} adapter_part;
+
+struct fr_adapter {
+    const fr_model *model;
+    adapter_part *parts; /* [n_layers][FR_SLOT_COUNT]; rank 0: nothing is added */
+    size_t rank_most;
+};
+
+/* Memory that a step works in; grown when a step is larger than all before. */
+typedef struct {
+    float *at;
+    size_t n;
+} step_memory;
+
+struct fr_kv {
+    const fr_model *model;
+    fr_format format; /* of keys and values */
+    size_t n_sequences, context;
+    size_t *length; /* [n_sequences] positions that are there */
+    size_t *next;   /* [n_sequences] scratch of the check of a step */
+    uint8_t *at;    /* mapped: [sequence][layer][key, value][kv head][position][head_dim] */
+    size_t bytes, head_bytes, sequence_bytes; /* head_bytes: context × head_dim values */
+    step_memory memory;                       /* of the forward steps on this state */
+};
+
+/* kv.c */
+int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_format format,
+                 fr_kv **out, fr_err *err);
+/* First position of a head's keys (which 0) or values (1). */
+static inline uint8_t *kv_at(const fr_kv *kv, size_t sequence, size_t layer, size_t which,
+                             size_t head)
+{
+    const fr_shape *s = &kv->model->shape;
+    return kv->at + sequence * kv->sequence_bytes +
+           ((layer * 2 + which) * s->n_kv_heads + head) * kv->head_bytes;
+}
+
+/* shape.c */
+int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err);
+/* vocab.c */
+int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_err *err);
+
+#endif

@@ -1,0 +1,148 @@
+/* vocab.c: a tokenizer's plain tables from the keys tokenizer.ggml.* of a file. */
+#include <stdlib.h>
+#include "base/mem.h"
+#include "model/model_priv.h"
+
+/* The tables of an fr_vocab while they are filled; owned. */
+typedef struct {
+    fr_str *tokens, *merges;
+    float *scores;
+    uint8_t *types;
+    char *pre;
+} tables;
+
+static void tables_fini(tables *t)
+{
+    free(t->tokens);
+    free(t->merges);
+    free(t->scores);
+    free(t->types);
+    free(t->pre);
+}
+FR_AUTO_DEFINE(tables);
+
+static int wrong(const fr_gguf *file, const char *key, const char *expected, fr_err *err)
+{
+    return fr_fail(err, FR_E_FORMAT, "The tokenizer of this file is damaged or incomplete.",
+                   "'%s': key '%s' is missing or not %s", fr_gguf_path(file), key, expected);
+}
+
+static int read_strings(const fr_gguf *file, const char *key, fr_str **out, size_t *n, fr_err *err)
+{
+    if (!fr_gguf_array(file, key, n))
+        return wrong(file, key, "an array of texts", err);
+    *out = FR_NEW_N(fr_str, *n);
+    for (size_t i = 0; i < *n; i++)
+        if (!fr_gguf_array_str(file, key, i, &(*out)[i]))
+            return wrong(file, key, "an array of texts", err);
+    return 0;
+}
+
+/* The array is there and as long as the vocabulary. */
+static int check_length(const fr_gguf *file, const char *key, size_t n, size_t n_tokens,
+                        fr_err *err)
+{
+    if (n == n_tokens)
+        return 0;
+    return fr_fail(err, FR_E_FORMAT, "The tokenizer of this file is damaged.",
+                   "'%s': '%s' has %zu entries for %zu tokens", fr_gguf_path(file), key, n,
+                   n_tokens);
+}
+
+static int read_scores(const fr_gguf *file, size_t n_tokens, float **out, fr_err *err)
+{
+    static const char KEY[] = "tokenizer.ggml.scores";
+    size_t n;
+    if (!fr_gguf_array(file, KEY, &n))
+        return 0;
+    FR_TRY(check_length(file, KEY, n, n_tokens, err));
+    *out = FR_NEW_N(float, n);
+    for (size_t i = 0; i < n; i++) {
+        double score;
+        if (!fr_gguf_array_f64(file, KEY, i, &score))
+            return wrong(file, KEY, "an array of numbers", err);
+        (*out)[i] = (float)score;
+    }
+    return 0;
+}
+
+static int read_types(const fr_gguf *file, size_t n_tokens, uint8_t **out, fr_err *err)
+{
+    static const char KEY[] = "tokenizer.ggml.token_type";
+    size_t n;
+    if (!fr_gguf_array(file, KEY, &n))
+        return 0;
+    FR_TRY(check_length(file, KEY, n, n_tokens, err));
+    *out = FR_NEW_N(uint8_t, n);
+    for (size_t i = 0; i < n; i++) {
+        int64_t type;
+        if (!fr_gguf_array_i64(file, KEY, i, &type) || type < 0 || type > FR_TOKEN_BYTE)
+            return wrong(file, KEY, "an array of token types, 0 to 6", err);
+        (*out)[i] = (uint8_t)type;
+    }
+    return 0;
+}
+
+/* -1 where the file names none. */
+static int read_id(const fr_gguf *file, const char *key, size_t n_tokens, int32_t *out, fr_err *err)
+{
+    int64_t id;
+    *out = -1;
+    if (!fr_gguf_get_i64(file, key, &id) || id == -1 || id == 0xffffffff)
+        return 0;
+    if (id < 0 || (uint64_t)id >= n_tokens)
+        return fr_fail(err, FR_E_FORMAT, "The tokenizer of this file is damaged.",
+                       "'%s': '%s' is %lld, of %zu tokens", fr_gguf_path(file), key, (long long)id,
+                       n_tokens);
+    *out = (int32_t)id;
+    return 0;
+}
+
+static int read_kind(const fr_gguf *file, fr_vocab *v, fr_err *err)
+{
+    fr_str model;
+    if (!fr_gguf_get_str(file, "tokenizer.ggml.model", &model))
+        return wrong(file, "tokenizer.ggml.model", "text", err);
+    if (fr_str_is(model, "gpt2"))
+        v->kind = FR_VOCAB_BPE;
+    else if (fr_str_is(model, "llama"))
+        v->kind = FR_VOCAB_SPM;
+    else
+        return fr_fail(err, FR_E_UNSUPPORTED, "Supported are gpt2 (BPE) and llama (SentencePiece).",
+                       "'%s': tokenizer '%.*s' is not supported", fr_gguf_path(file),
+                       FR_STR_F(model));
+    return 0;
+}
+
+int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_err *err)
+{
+    FR_AUTO(tables) t = { 0 };
+    fr_vocab v = { 0 };
+    fr_str pre;
+    FR_TRY(read_kind(file, &v, err));
+    FR_TRY(read_strings(file, "tokenizer.ggml.tokens", &t.tokens, &v.n, err));
+    if (v.n != n_vocab)
+        return fr_fail(err, FR_E_FORMAT, "Model and tokenizer do not belong together.",
+                       "'%s': the vocabulary has %zu tokens, but 'token_embd.weight' has %zu rows",
+                       fr_gguf_path(file), v.n, n_vocab);
+    FR_TRY(read_scores(file, v.n, &t.scores, err));
+    FR_TRY(read_types(file, v.n, &t.types, err));
+    if (v.kind == FR_VOCAB_BPE)
+        FR_TRY(read_strings(file, "tokenizer.ggml.merges", &t.merges, &v.n_merges, err));
+    if (fr_gguf_get_str(file, "tokenizer.ggml.pre", &pre))
+        t.pre = fr_str_dup(pre);
+    FR_TRY(read_id(file, "tokenizer.ggml.bos_token_id", v.n, &v.bos, err));
+    FR_TRY(read_id(file, "tokenizer.ggml.eos_token_id", v.n, &v.eos, err));
+    FR_TRY(read_id(file, "tokenizer.ggml.unknown_token_id", v.n, &v.unk, err));
+    FR_TRY(read_id(file, "tokenizer.ggml.padding_token_id", v.n, &v.pad, err));
+    v.add_bos = v.add_space_prefix = v.kind == FR_VOCAB_SPM; /* where the file does not say */
+    fr_gguf_get_bool(file, "tokenizer.ggml.add_bos_token", &v.add_bos);
+    fr_gguf_get_bool(file, "tokenizer.ggml.add_eos_token", &v.add_eos);
+    fr_gguf_get_bool(file, "tokenizer.ggml.add_space_prefix", &v.add_space_prefix);
+    v.tokens = t.tokens;
+    v.merges = t.merges;
+    v.scores = t.scores;
+    v.types = t.types;
+    v.pre = t.pre;
+    return fr_tokenizer_new(&v, out, err) != 0 ? fr_err_within(err, "'%s'", fr_gguf_path(file)) : 0;
+}
