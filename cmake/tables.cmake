@@ -1,8 +1,10 @@
 # Compiles data/*.csv into C: no file is looked for at run time, start-up stays instant.
 set(FRUGAL_TABLE_NAMES regions grid cpus cpu_families accelerators instances constants)
 set(FRUGAL_TABLES ${CMAKE_BINARY_DIR}/generated/tables_data.c)
-add_executable(tables_gen ${CMAKE_SOURCE_DIR}/cmake/tables_gen.c ${CMAKE_SOURCE_DIR}/src/tables/csv.c)
-target_include_directories(tables_gen PRIVATE ${CMAKE_SOURCE_DIR}/src)
+add_executable(tables_gen ${CMAKE_SOURCE_DIR}/cmake/tables_gen.c ${CMAKE_SOURCE_DIR}/src/tables/sheet.c
+    ${CMAKE_SOURCE_DIR}/src/base/csv.c ${CMAKE_SOURCE_DIR}/src/base/buf.c ${CMAKE_SOURCE_DIR}/src/base/mem.c
+    ${CMAKE_SOURCE_DIR}/src/base/err.c)
+target_include_directories(tables_gen PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
 if(FRUGAL_FUZZ) # the fuzzer's main belongs to the targets, not to a tool of the build
     target_compile_options(tables_gen PRIVATE -fno-sanitize=all)
 endif()

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tables/csv.h"
+#include "tables/sheet.h"
 
 #define SLOTS (1u << 16)
 
@@ -66,16 +66,16 @@ static void put_literal(FILE *out, const char *text, size_t n)
     fputs("\"", out);
 }
 
-static void put_table(FILE *out, const char *name, const fr_csv *csv)
+static void put_table(FILE *out, const char *name, const fr_sheet *sheet)
 {
     fprintf(out, "static const char *const columns_%s[] = {\n", name);
-    for (size_t c = 0; c < csv->n_columns; c++) {
-        put_literal(out, csv->columns[c], strlen(csv->columns[c]));
+    for (size_t c = 0; c < sheet->n_columns; c++) {
+        put_literal(out, sheet->columns[c], strlen(sheet->columns[c]));
         fputs(",\n", out);
     }
     fprintf(out, "};\nstatic const uint32_t cells_%s[] = {\n", name);
-    for (size_t i = 0; i < csv->n_rows * csv->n_columns; i++)
-        fprintf(out, "%u,%s", pool_put(csv->cells[i]), i % 16 == 15 ? "\n" : "");
+    for (size_t i = 0; i < sheet->n_rows * sheet->n_columns; i++)
+        fprintf(out, "%u,%s", pool_put(sheet->cells[i]), i % 16 == 15 ? "\n" : "");
     fputs("};\n", out);
 }
 
@@ -109,15 +109,16 @@ int main(int argc, char **argv)
             die(name, "expected NAME=FILE");
         *path++ = '\0';
         size_t n;
-        char *text = read_all(path, &n), problem[FR_CSV_PROBLEM];
-        fr_csv csv;
-        if (fr_csv_parse(text, n, &csv, problem) != 0)
-            die(path, problem);
-        put_table(out, name, &csv);
+        char *text = read_all(path, &n);
+        fr_sheet sheet = { 0 };
+        fr_err err = { 0 };
+        if (fr_sheet_parse((fr_str){ text, n }, path, &sheet, &err) != 0)
+            die("a table of data/", err.what);
+        put_table(out, name, &sheet);
         snprintf(rows[n_tables], sizeof rows[0],
-                 "    { \"%s\", columns_%s, %zu, %zu, cells_%s },\n", name, name, csv.n_columns,
-                 csv.n_rows, name);
-        fr_csv_fini(&csv);
+                 "    { \"%s\", columns_%s, %zu, %zu, cells_%s },\n", name, name, sheet.n_columns,
+                 sheet.n_rows, name);
+        fr_sheet_fini(&sheet);
         free(text);
     }
     fputs("const fr_table_data fr_tables_data[] = {\n", out);

@@ -1,7 +1,7 @@
 /**
  * meter_priv.h: how a sample flows through the room.
  *
- *     sensors/proc.c      how long the window was, how much of it the machine and the tree worked
+ *     sensors/procfs.c    how long the window was, how much of it the machine and the tree worked
  *     sensors/ rows       joules of each channel in the window, from a counter or a curve
  *     integrate.c         channel by channel: machine, idle, active, and their ranges
  *     meter.c             the thread, the lock, the reading
@@ -110,7 +110,7 @@ extern const fr_sensor fr_sensor_powercap, fr_sensor_nvml, fr_sensor_model_cpu,
 void fr_model_cpu_curve(const fr_host *host, double ratio, fr_curve *out, const char **source);
 void fr_model_dram_curve(const fr_host *host, double ratio, fr_curve *out, const char **source);
 
-/** sensors/proc.c: CPU time of the machine and of a process tree. */
+/** sensors/procfs.c: CPU time of the machine and of a process tree. */
 typedef struct fr_tree fr_tree;
 fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root);
 /**

@@ -10,7 +10,7 @@
 #include "base/doc.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "tables/csv.h"
+#include "tables/sheet.h"
 #include "tables/tables_priv.h"
 
 #define TABLES_MOST         16
@@ -18,7 +18,7 @@
 
 /* A compiled table under the user's rows. */
 struct fr_table {
-    fr_csv user;          /* as written */
+    fr_sheet user;        /* as written */
     size_t *user_column;  /* [data->n_columns]: column of user, or SIZE_MAX; NULL: no override */
     size_t *kept, n_kept; /* compiled rows that no user row replaces; NULL: all */
 };
@@ -86,7 +86,7 @@ const char *fr_table_text(const fr_table *t, size_t row, size_t column)
     assert(row < fr_table_n_rows(t) && column < data_of(t)->n_columns);
     if (row < t->user.n_rows) {
         size_t c = t->user_column[column];
-        return c == SIZE_MAX ? "" : fr_csv_cell(&t->user, row, c);
+        return c == SIZE_MAX ? "" : fr_sheet_cell(&t->user, row, c);
     }
     row -= t->user.n_rows;
     return compiled_text(data_of(t), t->kept != NULL ? t->kept[row] : row, column);
@@ -166,7 +166,7 @@ static int check_cells(const fr_table *t, const char *path, fr_err *err)
             continue;
         bool numeric = is_numeric(data_of(t), c);
         for (size_t r = 0; r < t->user.n_rows; r++) {
-            const char *text = fr_csv_cell(&t->user, r, t->user_column[c]);
+            const char *text = fr_sheet_cell(&t->user, r, t->user_column[c]);
             double number;
             if (*text == '\0' && needed)
                 return fr_fail(err, FR_E_FORMAT, "Fill it in; a figure needs a name and a source.",
@@ -190,8 +190,8 @@ static int map_columns(fr_table *t, const char *path, fr_err *err)
     for (size_t u = 0; u < t->user.n_columns; u++) {
         size_t column;
         if (!find_column(data_of(t), t->user.columns[u], &column)) {
-            const char *valid[FR_CSV_COLUMNS_MOST + 1] = { 0 };
-            for (size_t c = 0; c < n && c < FR_CSV_COLUMNS_MOST; c++)
+            const char *valid[FR_SHEET_COLUMNS_MOST + 1] = { 0 };
+            for (size_t c = 0; c < n && c < FR_SHEET_COLUMNS_MOST; c++)
                 valid[c] = data_of(t)->columns[c];
             const char *near = fr_nearest(t->user.columns[u], valid);
             char hint[128] = "See the heading of the project's data folder for the columns.";
@@ -213,7 +213,7 @@ static bool is_replaced(const fr_table *t, size_t compiled_row)
     for (size_t r = 0; r < t->user.n_rows; r++) {
         bool same = true;
         for (size_t c = 0; c < key_columns(data_of(t)) && same; c++)
-            same = strcasecmp(fr_csv_cell(&t->user, r, t->user_column[c]),
+            same = strcasecmp(fr_sheet_cell(&t->user, r, t->user_column[c]),
                               compiled_text(data_of(t), compiled_row, c)) == 0;
         if (same)
             return true;
@@ -223,7 +223,7 @@ static bool is_replaced(const fr_table *t, size_t compiled_row)
 
 static void drop_override(fr_table *t)
 {
-    fr_csv_fini(&t->user);
+    fr_sheet_fini(&t->user);
     free(t->user_column);
     free(t->kept);
     t->user_column = t->kept = NULL;
@@ -234,10 +234,7 @@ static int load_one(fr_table *t, const char *path, fr_err *err)
 {
     FR_AUTO(fr_buf) text = { .limit_bytes = OVERRIDE_MOST_BYTES };
     FR_TRY(fr_file_read(path, OVERRIDE_MOST_BYTES, &text, err));
-    char problem[FR_CSV_PROBLEM];
-    if (fr_csv_parse(fr_buf_text(&text), text.n, &t->user, problem) != 0)
-        return fr_fail(err, FR_E_FORMAT, "Mend the line, or move the file away.", "'%s', %s", path,
-                       problem);
+    FR_TRY(fr_sheet_parse(fr_buf_str(&text), path, &t->user, err));
     FR_TRY(map_columns(t, path, err));
     FR_TRY(check_cells(t, path, err));
     t->kept = FR_NEW_N(size_t, data_of(t)->n_rows);
