@@ -28,6 +28,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -134,6 +135,12 @@ int fr_ledger_prune(fr_ledger *l, int64_t before_unix_ns, size_t *removed, fr_er
 int fr_ledger_verify(fr_ledger *l, FILE *out, size_t *n_checked, size_t *n_wrong, fr_err *err);
 /** CSV or JSON Lines ("csv", "jsonl") of all runs with notes. */
 int fr_ledger_export(fr_ledger *l, const char *format, FILE *out, fr_err *err);
+
+/** The same as JSON objects and lists; null for what is unknown. Owned, json_decref(). */
+json_t *fr_run_record_json(const fr_run_record *run);
+json_t *fr_notes_json(const fr_note *notes, size_t n);
+/** Buckets summed by device and part. */
+json_t *fr_devices_json(const fr_bucket *buckets, size_t n);
 
 /**
  * A command line as it may be recorded: one line, values of options, variables and headers that

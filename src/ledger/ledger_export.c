@@ -2,7 +2,6 @@
 #include "ledger/ledger_priv.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,7 @@ static json_t *text_or_null(const char *text)
     return value != NULL ? value : json_null();
 }
 
-static json_t *notes_json(const fr_note *notes, size_t n)
+json_t *fr_notes_json(const fr_note *notes, size_t n)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
@@ -37,7 +36,7 @@ static json_t *notes_json(const fr_note *notes, size_t n)
 }
 
 /* Own buckets, summed by device and part. */
-static json_t *devices_json(const fr_bucket *b, size_t n)
+json_t *fr_devices_json(const fr_bucket *b, size_t n)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
@@ -61,7 +60,7 @@ static json_t *devices_json(const fr_bucket *b, size_t n)
     return list;
 }
 
-static json_t *run_json(const fr_run_record *r)
+json_t *fr_run_record_json(const fr_run_record *r)
 {
     char start[FR_TIME_TEXT], end[FR_TIME_TEXT];
     fr_time_text(r->start_unix_ns, start);
@@ -151,24 +150,21 @@ static void put_csv(json_t *row, bool heading, FILE *out)
     fputs("\r\n", out);
 }
 
-static int export_one(fr_ledger *l, const fr_run_record *r, bool csv, bool heading, FILE *out,
-                      fr_err *err)
+static int export_one(fr_ledger *l, const fr_run_record *r, bool csv, FILE *out, fr_err *err)
 {
     fr_note *notes = NULL;
     fr_bucket *buckets = NULL;
     size_t n_notes = 0, n_buckets = 0;
     FR_TRY(fr_ledger_notes(l, r->id, &notes, &n_notes, err));
-    json_t *row = run_json(r);
-    json_object_set_new(row, "notes", notes_json(notes, n_notes));
+    json_t *row = fr_run_record_json(r);
+    json_object_set_new(row, "notes", fr_notes_json(notes, n_notes));
     fr_notes_free(notes, n_notes);
     int rc = 0;
     if (csv) {
-        if (heading)
-            put_csv(row, true, out);
         put_csv(row, false, out);
     } else {
         rc = fr_ledger_buckets(l, r->id, &buckets, &n_buckets, err);
-        json_object_set_new(row, "devices", devices_json(buckets, n_buckets));
+        json_object_set_new(row, "devices", fr_devices_json(buckets, n_buckets));
         fr_buckets_free(buckets, n_buckets);
         json_dumpf(row, out, JSON_COMPACT | JSON_REAL_PRECISION(15));
         fputc('\n', out);
@@ -187,7 +183,13 @@ int fr_ledger_export(fr_ledger *l, const char *format, FILE *out, fr_err *err)
                        format);
     FR_AUTO(fr_run_list) all = { 0 };
     FR_TRY(fr_ledger_list(l, &(fr_ledger_query){ 0 }, &all, err));
+    if (csv) {
+        json_t *names = fr_run_record_json(&(fr_run_record){ 0 });
+        json_object_set_new(names, "notes", json_null());
+        put_csv(names, true, out);
+        json_decref(names);
+    }
     for (size_t i = all.n; i-- > 0;) /* oldest first */
-        FR_TRY(export_one(l, &all.at[i], csv, i + 1 == all.n, out, err));
+        FR_TRY(export_one(l, &all.at[i], csv, out, err));
     return 0;
 }

@@ -34,14 +34,12 @@ static bool near(double a, double b)
     return (isnan(a) && isnan(b)) || fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b)) + 1e-15;
 }
 
-static int check_buckets(checker *c, const fr_run_record *r, int64_t uj[3], size_t *n, fr_err *err)
+static int check_buckets(checker *c, const fr_run_record *r, int64_t *uj, size_t *n, fr_err *err)
 {
     fr_bucket *b = NULL;
     int rc = fr_ledger_buckets_locked(c->l, r->seq, &b, n, err);
     for (size_t i = 0; i < *n && rc == 0; i++) {
-        uj[0] += b[i].energy_uj;
-        uj[1] += b[i].low_uj;
-        uj[2] += b[i].high_uj;
+        *uj += b[i].energy_uj;
         if (b[i].energy_uj < 0 || b[i].low_uj > b[i].energy_uj || b[i].high_uj < b[i].energy_uj)
             wrong(c, r,
                   "bucket of %s %s: %" PRId64 " uJ is not within its range %" PRId64 " to "
@@ -59,11 +57,15 @@ static int check_buckets(checker *c, const fr_run_record *r, int64_t uj[3], size
     return rc;
 }
 
-/* own buckets + phases = the run's own figure. Each whole number was rounded once: 1 uJ a piece. */
+/*
+ * own buckets + phases = the run's own figure. Each whole number was rounded once: 1 uJ a piece.
+ * all_uj are the sums over all buckets below: the run's range may be narrower than theirs (what one
+ * part loses another may gain), never wider.
+ */
 static void check_conservation(checker *c, const fr_run_record *r, const fr_run_list *all,
-                               const int64_t own_uj[3], size_t n_buckets)
+                               int64_t own_uj, const int64_t all_uj[3], size_t n_buckets)
 {
-    int64_t parts_uj[3] = { own_uj[0], own_uj[1], own_uj[2] };
+    int64_t parts_uj = own_uj;
     int64_t pieces = (int64_t)n_buckets + 1;
     for (size_t i = 0; i < all->n; i++) {
         const fr_run_record *child = &all->at[i];
@@ -71,23 +73,26 @@ static void check_conservation(checker *c, const fr_run_record *r, const fr_run_
             continue;
         if (strcmp(child->status, "running") == 0)
             return; /* not closed yet: nothing to hold it against */
-        if (isnan(child->energy.value_j))
-            continue;
-        parts_uj[0] += llround(child->energy.value_j * 1e6);
-        parts_uj[1] += llround(child->energy.low_j * 1e6);
-        parts_uj[2] += llround(child->energy.high_j * 1e6);
         pieces++;
+        if (!isnan(child->energy.value_j))
+            parts_uj += llround(child->energy.value_j * 1e6);
     }
-    const double said_j[3] = { r->energy.value_j, r->energy.low_j, r->energy.high_j };
-    static const char *const WHAT[] = { "energy", "low end of energy", "high end of energy" };
-    for (int i = 0; i < 3; i++) {
-        if (isnan(said_j[i]) && parts_uj[i] == 0)
-            continue;
-        int64_t said_uj = isnan(said_j[i]) ? 0 : llround(said_j[i] * 1e6);
-        if (llabs(said_uj - parts_uj[i]) > pieces + (int64_t)(1e-9 * fabs((double)said_uj)))
-            wrong(c, r, "%s is recorded as %.6f J, its buckets and phases hold %.6f J", WHAT[i],
-                  (double)said_uj * 1e-6, (double)parts_uj[i] * 1e-6);
+    if (isnan(r->energy.value_j)) {
+        if (parts_uj != 0)
+            wrong(c, r, "energy is recorded as unknown, its buckets and phases hold %.6f J",
+                  (double)parts_uj * 1e-6);
+        return;
     }
+    int64_t said_uj = llround(r->energy.value_j * 1e6);
+    int64_t slack_uj = pieces + (int64_t)(1e-9 * fabs((double)said_uj));
+    if (llabs(said_uj - parts_uj) > slack_uj)
+        wrong(c, r, "energy is recorded as %.6f J, its buckets and phases hold %.6f J",
+              r->energy.value_j, (double)parts_uj * 1e-6);
+    else if (llround(r->energy.low_j * 1e6) < all_uj[1] - slack_uj ||
+             llround(r->energy.high_j * 1e6) > all_uj[2] + slack_uj)
+        wrong(c, r, "its range %.6f to %.6f J is wider than that of its buckets, %.6f to %.6f J",
+              r->energy.low_j, r->energy.high_j, (double)all_uj[1] * 1e-6,
+              (double)all_uj[2] * 1e-6);
     if (r->energy.low_j > r->energy.value_j || r->energy.high_j < r->energy.value_j)
         wrong(c, r, "energy %.6f J is not within its range %.6f to %.6f J", r->energy.value_j,
               r->energy.low_j, r->energy.high_j);
@@ -149,10 +154,17 @@ static int check_embodied(checker *c, const fr_run_record *r, const fr_run_list 
 
 static int check_run(checker *c, const fr_run_record *r, const fr_run_list *all, fr_err *err)
 {
-    int64_t own_uj[3] = { 0 };
-    size_t n_buckets = 0;
-    FR_TRY(check_buckets(c, r, own_uj, &n_buckets, err));
-    check_conservation(c, r, all, own_uj, n_buckets);
+    int64_t own_uj = 0, all_uj[3], seen_unix_ns = 0;
+    size_t n_buckets = 0, n_all = 0;
+    fr_method method;
+    FR_AUTO(fr_buf) source = { 0 };
+    FR_TRY(check_buckets(c, r, &own_uj, &n_buckets, err));
+    FR_TRY(
+        fr_ledger_sum_locked(c->l, r->seq, all_uj, &method, &source, &seen_unix_ns, &n_all, err));
+    check_conservation(c, r, all, own_uj, all_uj, n_all);
+    if (n_all > 0 && method != r->energy.method && isfinite(r->energy.value_j))
+        wrong(c, r, "method is recorded as %s, its buckets are %s",
+              fr_method_name(r->energy.method), fr_method_name(method));
     check_carbon(c, r);
     FR_TRY(check_embodied(c, r, all, err));
     if (r->end_unix_ns < r->start_unix_ns && r->duration_s >= 0)

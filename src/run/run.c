@@ -78,6 +78,8 @@ static void reading_add(fr_reading *into, const fr_reading *window)
         sum->idle_j += d->idle_j;
         sum->idle_low_j += d->idle_low_j;
         sum->idle_high_j += d->idle_high_j;
+        sum->total_low_j += d->total_low_j;
+        sum->total_high_j += d->total_high_j;
         sum->busy_s += d->busy_s;
         sum->capacity_s += d->capacity_s;
     }
@@ -153,7 +155,7 @@ static int write_bucket(fr_run *run, fr_phase *phase, const fr_reading *now, fr_
             fr_bucket b = bucket_of(d, same_device(&phase->bucket, d), idle);
             b.start_unix_ns = phase->bucket.unix_ns;
             b.end_unix_ns = now->unix_ns;
-            if (b.energy_uj != 0 || b.high_uj != 0)
+            if (!idle || b.high_uj != 0) /* that a counter stood still was measured, too */
                 buckets[n++] = b;
         }
     }
@@ -226,21 +228,21 @@ static void used_of(const fr_run *run, const fr_reading *window, double flops, u
     out->tokens = tokens;
 }
 
-/* The figure that the ledger keeps: whole microjoules between the two readings. */
+/*
+ * The figure that the ledger keeps: whole microjoules between the two readings. Its range is the
+ * meter's, which is narrower than the sum of the parts': what active loses, idle gains.
+ */
 static fr_energy whole_energy(const fr_reading *begin, const fr_reading *end, fr_energy total)
 {
-    int64_t uj[3] = { 0 };
+    int64_t uj = 0;
     for (size_t i = 0; i < end->n_devices; i++)
         for (int idle = 0; idle <= 1; idle++) {
             const fr_device_reading *d = &end->devices[i];
-            fr_bucket b = bucket_of(d, same_device(begin, d), idle);
-            uj[0] += b.energy_uj;
-            uj[1] += b.low_uj;
-            uj[2] += b.high_uj;
+            uj += bucket_of(d, same_device(begin, d), idle).energy_uj;
         }
-    total.value_j = (double)uj[0] * 1e-6;
-    total.low_j = (double)uj[1] * 1e-6;
-    total.high_j = (double)uj[2] * 1e-6;
+    total.value_j = (double)uj * 1e-6;
+    total.low_j = FR_MIN(total.low_j, total.value_j);
+    total.high_j = FR_MAX(total.high_j, total.value_j);
     return total;
 }
 
