@@ -151,6 +151,32 @@ int fr_store_open(const char *where, fr_store **out, fr_err *err)
     return 0;
 }
 
+int fr_store_open_read(const char *where, fr_store **out, fr_err *err)
+{
+    *out = NULL;
+    fr_store *s = FR_NEW(fr_store);
+    s->where = fr_dup(where);
+    int rc = 0;
+    if (access(where, R_OK) != 0)
+        rc = fr_fail_errno(err, NULL, "cannot open '%s'", where);
+    if (rc == 0) {
+        int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX;
+        int sqlite_rc = sqlite3_open_v2(where, &s->db, flags, NULL);
+        if (sqlite_rc == SQLITE_OK) {
+            sqlite3_busy_timeout(s->db, BUSY_MS);
+            sqlite_rc = exec_quiet(s, "PRAGMA schema_version"); /* reads the first page */
+        }
+        if (sqlite_rc != SQLITE_OK)
+            rc = store_fail(s, sqlite_rc, "opening", err);
+    }
+    if (rc != 0) {
+        fr_store_free(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
 void fr_store_free(fr_store *s)
 {
     if (s == NULL)

@@ -24,6 +24,8 @@ typedef struct fr_query fr_query;
 
 /** ":memory:" too. Files are made with mode 0600. */
 int fr_store_open(const char *where, fr_store **out, fr_err *err);
+/** An existing file, only to be read; nothing beside it is made, so its folder may be read-only. */
+int fr_store_open_read(const char *where, fr_store **out, fr_err *err);
 void fr_store_free(fr_store *s);
 FR_AUTOPTR_DEFINE(fr_store);
 /**
