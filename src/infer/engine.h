@@ -31,7 +31,15 @@ typedef struct {
     fr_work_sink work;
 } fr_engine_options;
 
-/** Zero is greedy: temperature 0, no cut-offs, up to the context's end. */
+/**
+ * Zero is greedy: the most likely token (of equals the lowest id), up to the context's end.
+ *
+ * With a temperature the order is: probabilities from logits / temperature; top-k keeps the k most
+ * likely (of equals the lower ids); top-p keeps of those, renormalized, the fewest most likely that
+ * reach p together; min-p drops those below min_p times the most likely one. What is left is drawn
+ * from, by a random number that depends on the seed, the prompt's ids and the place in the
+ * completion alone: not on the batch, nor on what else was asked.
+ */
 typedef struct {
     double temperature;
     int top_k;    /* 0: off */
@@ -50,7 +58,7 @@ typedef struct {
     bool no_special; /* do not add BOS */
     fr_sampling sampling;
     const fr_adapter *adapter; /* NULL: none; must outlive the request */
-    /** Called on the step's thread with complete characters only. NULL: none. */
+    /** Called on the step's thread with complete characters only; may cancel, not release. */
     void (*on_text)(void *user, fr_str piece);
     void *user;
 } fr_request;
@@ -63,6 +71,11 @@ typedef enum fr_finish {
 } fr_finish;
 const char *fr_finish_name(fr_finish f); /* "stop", "length", "cancelled" */
 
+/**
+ * text    valid UTF-8: bytes that are no character are U+FFFD, and so is NUL; a character that the
+ *         last token left incomplete is dropped. It is all that on_text was given, in one piece.
+ * ids     without the token that ended it; those of a stop string are still in.
+ */
 typedef struct {
     const char *text;
     const int32_t *ids; /* [completion_tokens] */
@@ -87,10 +100,14 @@ void fr_engine_listen(fr_engine *e, fr_work_sink work); /* replaces the sink */
  */
 int fr_engine_submit(fr_engine *e, const fr_request *request, uint64_t *id, fr_err *err);
 bool fr_engine_busy(const fr_engine *e);
+/** On an error (of the model, or outputs that are no numbers) the step's requests end as cancelled.
+ */
 int fr_engine_step(fr_engine *e, fr_err *err);
+/** Keeps the text so far; a second time, or for an unknown id, nothing happens. */
 void fr_engine_cancel(fr_engine *e, uint64_t id);
 /** NULL while it runs. Borrowed until release. */
 const fr_completion *fr_engine_result(const fr_engine *e, uint64_t id);
+/** Cancels it first if it still runs. */
 void fr_engine_release(fr_engine *e, uint64_t id);
 
 /**
@@ -105,7 +122,12 @@ typedef struct {
 int fr_engine_score(fr_engine *e, const fr_adapter *adapter, fr_scored *items, size_t n,
                     fr_err *err);
 
-/** Negative log-likelihood of a text in windows of `window` tokens (0: the context). */
+/**
+ * Negative log-likelihood of a text in windows of `window` tokens (0: the context). A window begins
+ * with BOS where the vocabulary has one, else with the last token of the window before; each other
+ * token is predicted once, so n_tokens does not depend on the window: all of them, or with no BOS
+ * all but the first.
+ */
 int fr_engine_nll(fr_engine *e, fr_str text, size_t window, double *nll_sum, size_t *n_tokens,
                   const fr_progress *progress, fr_err *err);
 

@@ -303,7 +303,8 @@ int fr_tokenizer_encode(const fr_tokenizer *t, fr_str text, int flags, fr_ids *i
     if ((flags & FR_ENCODE_BOS) != 0 && t->add_bos)
         fr_ids_put(ids, t->bos);
     size_t from = 0;
-    bool line_start = true; /* at the start, and after each special token */
+    /* at the start, and after each special token */
+    bool line_start = (flags & FR_ENCODE_CONTINUES) == 0;
     for (size_t i = 0; t->n_special > 0 && i < text.n;) {
         int32_t id =
             special_at(t, (fr_str){ text.at + i, text.n - i }, (flags & FR_ENCODE_SPECIAL) != 0);
@@ -366,4 +367,14 @@ int32_t fr_tokenizer_bos(const fr_tokenizer *t)
 int32_t fr_tokenizer_eos(const fr_tokenizer *t)
 {
     return t->eos;
+}
+
+bool fr_tokenizer_adds_bos(const fr_tokenizer *t)
+{
+    return t->add_bos;
+}
+
+bool fr_tokenizer_adds_eos(const fr_tokenizer *t)
+{
+    return t->add_eos;
 }

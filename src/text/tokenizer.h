@@ -68,8 +68,9 @@ FR_AUTOPTR_DEFINE(fr_tokenizer);
 
 enum {
     FR_ENCODE_PLAIN = 0,
-    FR_ENCODE_BOS = 1,    /* BOS first and EOS last where the vocabulary asks for them */
-    FR_ENCODE_SPECIAL = 2 /* control tokens written out in the text are recognized */
+    FR_ENCODE_BOS = 1,      /* BOS first and EOS last where the vocabulary asks for them */
+    FR_ENCODE_SPECIAL = 2,  /* control tokens written out in the text are recognized */
+    FR_ENCODE_CONTINUES = 4 /* goes on after other text: no space is put before it (SPM) */
 };
 
 /** Appends to ids. Invalid UTF-8 is encoded byte by byte, never refused. */
@@ -84,6 +85,9 @@ bool fr_tokenizer_is_control(const fr_tokenizer *t, int32_t id);
 size_t fr_tokenizer_n_vocab(const fr_tokenizer *t);
 int32_t fr_tokenizer_bos(const fr_tokenizer *t);
 int32_t fr_tokenizer_eos(const fr_tokenizer *t);
+/** Whether FR_ENCODE_BOS puts a BOS first, an EOS last. */
+bool fr_tokenizer_adds_bos(const fr_tokenizer *t);
+bool fr_tokenizer_adds_eos(const fr_tokenizer *t);
 
 /** A trained byte-level BPE vocabulary; its strings are owned by it. */
 typedef struct {
