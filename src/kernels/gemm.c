@@ -1,5 +1,6 @@
 #include "kernels/gemm_priv.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -17,12 +18,12 @@
 
 /* The specification: m × n dot products. */
 static void tile_scalar(size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
-                        float *c, size_t ldc, size_t m, size_t n, bool add)
+                        float *c, size_t ldc, size_t m, size_t n, const float *plus)
 {
     for (size_t i = 0; i < m; i++) {
         float acc[8] = { 0 };
-        for (size_t j = 0; add && j < n; j++)
-            acc[j] = c[i * ldc + j];
+        for (size_t j = 0; plus != NULL && j < n; j++)
+            acc[j] = plus[i * ldc + j];
         for (size_t p = 0; p < k; p++)
             for (size_t j = 0; j < 8; j++)
                 acc[j] += a[i * a_row + p * a_col] * b[p * 8 + j];
@@ -111,12 +112,59 @@ typedef struct {
     float *c;
     size_t ldc, m, n, k;
     size_t unit; /* rows or columns of an item */
-    bool add, by_columns;
+    const float *plus;
+    bool by_columns;
 } job;
 
 static const float *element(fr_mat x, size_t row, size_t col)
 {
     return x.transposed ? x.at + col * x.stride + row : x.at + row * x.stride + col;
+}
+
+/* Rows of a known width are copied without a call. */
+static inline __attribute__((always_inline)) void
+copy_rows(float *to, const float *from, size_t stride, size_t rows, const size_t width)
+{
+    for (size_t p = 0; p < rows; p++, to += width, from += stride)
+        memcpy(to, from, width * sizeof(float));
+}
+
+static void copy_full(float *to, const float *from, size_t stride, size_t rows, size_t width)
+{
+    switch (width) {
+    case 32:
+        copy_rows(to, from, stride, rows, 32);
+        break;
+    case 16:
+        copy_rows(to, from, stride, rows, 16);
+        break;
+    case 14:
+        copy_rows(to, from, stride, rows, 14);
+        break;
+    case 6:
+        copy_rows(to, from, stride, rows, 6);
+        break;
+    default:
+        copy_rows(to, from, stride, rows, width);
+    }
+}
+
+/* to[p][i] = from[i][p] for height rows of `from`, eight of p at a time, so that a line of `to` is
+ * finished while it is near. */
+static void transpose(float *to, const float *from, size_t stride, size_t height, size_t k,
+                      size_t width)
+{
+    size_t p = 0;
+    for (; p + 8 <= k; p += 8)
+        for (size_t i = 0; i < height; i++) {
+            float line[8];
+            memcpy(line, from + i * stride + p, sizeof(line));
+            for (size_t q = 0; q < 8; q++)
+                to[(p + q) * width + i] = line[q];
+        }
+    for (; p < k; p++)
+        for (size_t i = 0; i < height; i++)
+            to[p * width + i] = from[i * stride + p];
 }
 
 /* B[k0 …][n0 …] into panels [nr columns][k][nr], zero beyond the edge. */
@@ -125,18 +173,15 @@ static void pack_b(float *to, fr_mat b, size_t k0, size_t k, size_t n0, size_t n
     for (size_t j = 0; j < n; j += nr, to += k * nr) {
         const size_t width = FR_MIN(nr, n - j);
         const float *from = element(b, k0, n0 + j);
-        if (!b.transposed) {
-            for (size_t p = 0; p < k; p++) {
+        if (width < nr)
+            memset(to, 0, k * nr * sizeof(float));
+        if (b.transposed)
+            transpose(to, from, b.stride, width, k, nr);
+        else if (width == nr)
+            copy_full(to, from, b.stride, k, nr);
+        else
+            for (size_t p = 0; p < k; p++)
                 memcpy(to + p * nr, from + p * b.stride, width * sizeof(float));
-                memset(to + p * nr + width, 0, (nr - width) * sizeof(float));
-            }
-        } else {
-            /* eight rows of k at a time, so that a cache line is written while it is here */
-            for (size_t p0 = 0; p0 < k; p0 += 8)
-                for (size_t i = 0; i < nr; i++)
-                    for (size_t p = p0; p < FR_MIN(p0 + 8, k); p++)
-                        to[p * nr + i] = i < width ? from[i * b.stride + p] : 0;
-        }
     }
 }
 
@@ -146,13 +191,13 @@ static void pack_a(float *to, fr_mat a, size_t m0, size_t m, size_t k0, size_t k
     for (size_t i = 0; i < m; i += mr, to += k * mr) {
         const size_t height = FR_MIN(mr, m - i);
         const float *from = element(a, m0 + i, k0);
-        if (a.transposed && height == mr)
-            for (size_t p = 0; p < k; p++)
-                memcpy(to + p * mr, from + p * a.stride, mr * sizeof(float));
+        if (!a.transposed)
+            transpose(to, from, a.stride, height, k, mr);
+        else if (height == mr)
+            copy_full(to, from, a.stride, k, mr);
         else
             for (size_t p = 0; p < k; p++)
-                for (size_t r = 0; r < height; r++)
-                    to[p * mr + r] = a.transposed ? from[p * a.stride + r] : from[r * a.stride + p];
+                memcpy(to + p * mr, from + p * a.stride, height * sizeof(float));
     }
 }
 
@@ -165,7 +210,7 @@ static void block(const job *j, float *packed, size_t m0, size_t m1, size_t n0, 
         const size_t n = FR_MIN((size_t)N_BLOCK, n1 - nb);
         for (size_t k0 = 0; k0 < j->k; k0 += K_BLOCK) {
             const size_t k = FR_MIN((size_t)K_BLOCK, j->k - k0);
-            const bool add = j->add || k0 > 0;
+            const float *plus = k0 > 0 ? j->c : j->plus;
             pack_b(packed, j->b, k0, k, nb, n, row->nr);
             for (size_t mb = m0; mb < m1; mb += M_BLOCK) {
                 const size_t m = FR_MIN((size_t)M_BLOCK, m1 - mb);
@@ -175,9 +220,10 @@ static void block(const job *j, float *packed, size_t m0, size_t m1, size_t n0, 
                     const float *panel = packed + jn * k;
                     for (size_t im = 0; im < m; im += row->mr) {
                         const float *a = pack_rows ? packed_a + im * k : element(j->a, mb + im, k0);
+                        const size_t at = (mb + im) * j->ldc + nb + jn;
                         row->tile(k, a, pack_rows ? 1 : j->a.stride, pack_rows ? row->mr : 1, panel,
-                                  j->c + (mb + im) * j->ldc + nb + jn, j->ldc,
-                                  FR_MIN(row->mr, m - im), FR_MIN(row->nr, n - jn), add);
+                                  j->c + at, j->ldc, FR_MIN(row->mr, m - im),
+                                  FR_MIN(row->nr, n - jn), plus != NULL ? plus + at : NULL);
                     }
                 }
             }
@@ -195,16 +241,14 @@ static void items(void *args, size_t first, size_t end, int thread)
 }
 
 void fr_gemm_run(fr_gemm *g, fr_mat a, fr_mat b, float *c, size_t ldc, size_t m, size_t n, size_t k,
-                 bool add)
+                 const float *plus)
 {
-    if (k == 0 && !add)
-        for (size_t i = 0; i < m; i++)
-            memset(c + i * ldc, 0, n * sizeof(float));
-    if (m == 0 || n == 0 || k == 0)
+    assert(k > 0);
+    if (m == 0 || n == 0)
         return;
     const size_t row_items = (m + g->row->mr - 1) / g->row->mr;
     const size_t column_items = (n + g->row->nr - 1) / g->row->nr;
-    job j = { .g = g, .a = a, .b = b, .c = c, .ldc = ldc, .m = m, .n = n, .k = k, .add = add };
+    job j = { .g = g, .a = a, .b = b, .c = c, .ldc = ldc, .m = m, .n = n, .k = k, .plus = plus };
     j.by_columns = row_items < 4 * (size_t)g->threads && column_items > row_items;
     j.unit = j.by_columns ? g->row->nr : g->row->mr;
     fr_pool_run(g->pool, j.by_columns ? column_items : row_items, items, &j);
@@ -222,10 +266,11 @@ void fr_gemm_pack(const fr_gemm_row *row, float *to, fr_mat b, size_t k, size_t 
 
 void fr_gemm_panels(const fr_gemm_row *row, const float *a, size_t a_row, size_t a_col,
                     const float *packed, size_t panel_rows, float *c, size_t ldc, size_t m,
-                    size_t n, size_t k, bool add)
+                    size_t n, size_t k, const float *plus)
 {
     for (size_t j = 0; j < n; j += row->nr, packed += panel_rows * row->nr)
         for (size_t i = 0; i < m; i += row->mr)
             row->tile(k, a + i * a_row, a_row, a_col, packed, c + i * ldc + j, ldc,
-                      FR_MIN(row->mr, m - i), FR_MIN(row->nr, n - j), add);
+                      FR_MIN(row->mr, m - i), FR_MIN(row->nr, n - j),
+                      plus != NULL ? plus + i * ldc + j : NULL);
 }

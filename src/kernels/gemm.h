@@ -3,7 +3,7 @@
  *
  *     FR_AUTOPTR(fr_gemm) gemm = NULL;
  *     FR_TRY(fr_gemm_new(pool, NULL, &gemm, err));
- *     fr_gemm_run(gemm, (fr_mat){ x, dim }, (fr_mat){ w, dim, true }, y, n, rows, n, dim, false);
+ *     fr_gemm_run(gemm, (fr_mat){ x, dim }, (fr_mat){ w, dim, true }, y, n, rows, n, dim, NULL);
  *
  * Why our own and not a library: docs/decisions/0003-training-gemm.md.
  */
@@ -32,17 +32,17 @@ FR_AUTOPTR_DEFINE(fr_gemm);
 const char *fr_gemm_kernel(const fr_gemm *g);
 
 /**
- * C[m][n] (= or, with add, +=) A[m][k] · B[k][n].
+ * C[m][n] = plus[m][n] + A[m][k] · B[k][n].
  *
  * c        [m] rows of n, `ldc` floats apart; overlaps neither a nor b.
- * k = 0    clears C, or leaves it with add.
+ * plus     rows ldc apart, like c; c itself to add to it; NULL for zeros.
  * Each element is one chain of fused multiply-adds over k in rising order, in blocks of
  * FR_GEMM_K_BLOCK: its bits depend on neither m, n, the pool nor its place in C. (The scalar row
  * rounds after the product too.)
  * Error bound against exact arithmetic: FR_GEMM_BOUND(k) × sum over k of |a||b|.
  */
 void fr_gemm_run(fr_gemm *g, fr_mat a, fr_mat b, float *c, size_t ldc, size_t m, size_t n, size_t k,
-                 bool add);
+                 const float *plus);
 
 #define FR_GEMM_K_BLOCK  256
 #define FR_GEMM_BOUND(k) (((double)(k) + 4) * 5.97e-8)

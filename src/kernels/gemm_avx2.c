@@ -9,23 +9,25 @@
 static inline __attribute__((always_inline)) void tile(size_t k, const float *a, size_t a_row,
                                                        size_t a_col, const float *b, float *c,
                                                        size_t ldc, const size_t m, size_t n,
-                                                       bool add)
+                                                       const float *plus)
 {
     __m256 acc[MR][2];
     float edge[MR][16] FR_ALIGNED(32) = { { 0 } };
     float *to = c;
+    const float *from = plus;
     size_t stride = ldc;
     if (n < 16) { /* a narrow tile is worked on in a copy */
-        for (size_t i = 0; add && i < m; i++)
+        for (size_t i = 0; plus != NULL && i < m; i++)
             for (size_t j = 0; j < n; j++)
-                edge[i][j] = c[i * ldc + j];
+                edge[i][j] = plus[i * ldc + j];
         to = edge[0];
+        from = plus != NULL ? edge[0] : NULL;
         stride = 16;
     }
 #pragma GCC unroll 6
     for (size_t i = 0; i < m; i++) {
-        acc[i][0] = add ? _mm256_loadu_ps(to + i * stride) : _mm256_setzero_ps();
-        acc[i][1] = add ? _mm256_loadu_ps(to + i * stride + 8) : _mm256_setzero_ps();
+        acc[i][0] = plus != NULL ? _mm256_loadu_ps(from + i * stride) : _mm256_setzero_ps();
+        acc[i][1] = plus != NULL ? _mm256_loadu_ps(from + i * stride + 8) : _mm256_setzero_ps();
     }
     for (size_t p = 0; p < k; p++) {
         const __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
@@ -50,11 +52,11 @@ static inline __attribute__((always_inline)) void tile(size_t k, const float *a,
 }
 
 void fr_gemm_tile_avx2(size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
-                       float *c, size_t ldc, size_t m, size_t n, bool add)
+                       float *c, size_t ldc, size_t m, size_t n, const float *plus)
 {
 #define CASE(rows)                                                                                 \
     case rows:                                                                                     \
-        tile(k, a, a_row, a_col, b, c, ldc, rows, n, add);                                         \
+        tile(k, a, a_row, a_col, b, c, ldc, rows, n, plus);                                        \
         break
     switch (m) {
         CASE(6);

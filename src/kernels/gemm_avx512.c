@@ -12,15 +12,16 @@
 static inline __attribute__((always_inline)) void tile(size_t k, const float *a, size_t a_row,
                                                        size_t a_col, const float *b, float *c,
                                                        size_t ldc, const size_t m, size_t n,
-                                                       bool add)
+                                                       const float *plus)
 {
     __m512 acc[MR][2];
     const __mmask16 low = n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1);
     const __mmask16 high = n >= 32 ? 0xffff : n > 16 ? (__mmask16)((1u << (n - 16)) - 1) : 0;
 #pragma GCC unroll 14
     for (size_t i = 0; i < m; i++) {
-        acc[i][0] = add ? _mm512_maskz_loadu_ps(low, c + i * ldc) : _mm512_setzero_ps();
-        acc[i][1] = add ? _mm512_maskz_loadu_ps(high, c + i * ldc + 16) : _mm512_setzero_ps();
+        acc[i][0] = plus != NULL ? _mm512_maskz_loadu_ps(low, plus + i * ldc) : _mm512_setzero_ps();
+        acc[i][1] =
+            plus != NULL ? _mm512_maskz_loadu_ps(high, plus + i * ldc + 16) : _mm512_setzero_ps();
     }
     for (size_t p = 0; p < k; p++) {
         const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
@@ -41,11 +42,11 @@ static inline __attribute__((always_inline)) void tile(size_t k, const float *a,
 }
 
 void fr_gemm_tile_avx512(size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
-                         float *c, size_t ldc, size_t m, size_t n, bool add)
+                         float *c, size_t ldc, size_t m, size_t n, const float *plus)
 {
 #define CASE(rows)                                                                                 \
     case rows:                                                                                     \
-        tile(k, a, a_row, a_col, b, c, ldc, rows, n, add);                                         \
+        tile(k, a, a_row, a_col, b, c, ldc, rows, n, plus);                                        \
         break
     switch (m) {
         CASE(14);

@@ -96,12 +96,12 @@ static void forward_one(const job *j, const buffers *b, size_t doc, size_t kv_he
             const size_t m = FR_MIN((size_t)QUERY_BLOCK, length - i), keys = i + m;
             const size_t at = (first + i) * q_stride + h * hd;
             fr_gemm_panels(j->row, j->q + at, q_stride, 1, b->keys_t, hd, b->scores, stride, m,
-                           keys, hd, false);
+                           keys, hd, NULL);
             for (size_t r = 0; r < m; r++)
                 j->to_lse[(first + i + r) * a->n_heads + h] =
                     j->ops->softmax(b->scores + r * stride, i + r + 1, keys, scale);
             fr_gemm_panels(j->row, b->scores, stride, 1, b->values, length, j->to + at, q_stride, m,
-                           hd, keys, false);
+                           hd, keys, NULL);
         }
 }
 
@@ -129,14 +129,14 @@ static void backward_one(const job *j, const buffers *b, size_t doc, size_t kv_h
             fr_gemm_pack(j->row, b->block_a, (fr_mat){ j->q + at, q_stride, false }, m, hd);
             fr_gemm_pack(j->row, b->block_b, (fr_mat){ j->dout + at, q_stride, false }, m, hd);
             fr_gemm_panels(j->row, j->q + at, q_stride, 1, b->keys_t, hd, b->scores, stride, m,
-                           keys, hd, false);
+                           keys, hd, NULL);
             for (size_t r = 0; r < m; r++)
                 j->ops->softmax_again(b->scores + r * stride, i + r + 1, keys, scale,
                                       j->lse[(first + i + r) * a->n_heads + h]);
             fr_gemm_panels(j->row, b->scores, 1, stride, b->block_b, m, j->dv + kv_at, kv_stride,
-                           keys, hd, m, true);
+                           keys, hd, m, j->dv + kv_at);
             fr_gemm_panels(j->row, j->dout + at, q_stride, 1, b->values_t, hd, b->dscores, stride,
-                           m, keys, hd, false);
+                           m, keys, hd, NULL);
             for (size_t r = 0; r < m; r++) {
                 const float d =
                     j->ops->dot(j->dout + at + r * q_stride, j->out + at + r * q_stride, hd);
@@ -144,9 +144,9 @@ static void backward_one(const job *j, const buffers *b, size_t doc, size_t kv_h
                                      keys);
             }
             fr_gemm_panels(j->row, b->dscores, stride, 1, b->keys, length, j->dq + at, q_stride, m,
-                           hd, keys, false);
+                           hd, keys, NULL);
             fr_gemm_panels(j->row, b->dscores, 1, stride, b->block_a, m, j->dk + kv_at, kv_stride,
-                           keys, hd, m, true);
+                           keys, hd, m, j->dk + kv_at);
         }
 }
 

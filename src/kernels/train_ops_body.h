@@ -132,13 +132,15 @@ static inline vec sigmoid(vec x)
 static float dot(const float *a, const float *b, size_t n)
 {
     vec acc = { 0 };
-    EACH(n, acc += get(a + i, left) * get(b + i, left););
+    EACH (n, acc += get(a + i, left) * get(b + i, left);)
+        ;
     return sum(acc);
 }
 
 static void axpy(float *y, const float *x, float a, size_t n)
 {
-    EACH(n, put(y + i, get(y + i, left) + a * get(x + i, left), left););
+    EACH (n, put(y + i, get(y + i, left) + a * get(x + i, left), left);)
+        ;
 }
 
 static void norm(float *y, float *inv, const float *x, const float *w, size_t rows, size_t dim,
@@ -147,7 +149,8 @@ static void norm(float *y, float *inv, const float *x, const float *w, size_t ro
     for (size_t r = 0; r < rows; r++, x += dim, y += dim) {
         const float s = 1.0f / sqrtf(dot(x, x, dim) / (float)dim + eps);
         inv[r] = s;
-        EACH(dim, put(y + i, get(x + i, left) * s * get(w + i, left), left););
+        EACH (dim, put(y + i, get(x + i, left) * s * get(w + i, left), left);)
+            ;
     }
 }
 
@@ -158,14 +161,16 @@ static void norm_back(float *dx, const float *dy, const float *x, const float *i
     for (size_t r = 0; r < rows; r++, x += dim, dy += dim, dx += dim) {
         const float s = inv[r];
         vec acc = { 0 };
-        EACH(dim, acc += get(dy + i, left) * get(w + i, left) * get(x + i, left););
+        EACH (dim, acc += get(dy + i, left) * get(w + i, left) * get(x + i, left);)
+            ;
         const float c = sum(acc) / (float)dim * s * s;
         if (!add)
             memset(dx, 0, dim * sizeof(float));
-        EACH(dim, {
+        EACH (dim, {
             const vec g = get(dy + i, left) * get(w + i, left);
             put(dx + i, get(dx + i, left) + s * (g - c * get(x + i, left)), left);
-        });
+        })
+            ;
     }
 }
 
@@ -177,29 +182,32 @@ static void norm_weight_back(float *dw, const float *dy, const float *x, const f
     for (size_t r = 0; r < rows; r++) {
         const float *y = dy + r * dim + first, *z = x + r * dim + first;
         const float s = inv[r];
-        EACH(n, put(dw + i, get(dw + i, left) + get(y + i, left) * get(z + i, left) * s, left););
+        EACH (n, put(dw + i, get(dw + i, left) + get(y + i, left) * get(z + i, left) * s, left);)
+            ;
     }
 }
 
 static void silu_mul(float *out, const float *gate, const float *up, size_t n)
 {
-    EACH(n, {
+    EACH (n, {
         const vec g = get(gate + i, left);
         put(out + i, g * sigmoid(g) * get(up + i, left), left);
-    });
+    })
+        ;
 }
 
 static void silu_mul_back(float *dgate, float *dup, const float *dout, const float *gate,
                           const float *up, size_t n)
 {
-    EACH(n, {
+    EACH (n, {
         const vec g = get(gate + i, left);
         const vec d = get(dout + i, left);
         const vec s = sigmoid(g);
         const vec u = get(up + i, left);
         put(dup + i, d * g * s, left);
         put(dgate + i, d * u * s * (1.0f + g * (1.0f - s)), left);
-    });
+    })
+        ;
 }
 
 static void rope(float *x, const uint32_t *position, const float *table, size_t rows, size_t heads,
@@ -223,24 +231,27 @@ static void rope(float *x, const uint32_t *position, const float *table, size_t 
 static float exp_row(float *x, size_t n, float scale, float top)
 {
     vec acc = { 0 };
-    EACH(n, {
+    EACH (n, {
         const vec e = exp_of(get(x + i, left) * scale - top);
         put(x + i, e, left);
         acc += get(x + i, left);
-    });
+    })
+        ;
     return sum(acc);
 }
 
 static float max_row(const float *x, size_t n)
 {
     vec most = all(-INFINITY);
-    EACH(n, most = max2(most, get_or(x + i, left, -INFINITY)););
+    EACH (n, most = max2(most, get_or(x + i, left, -INFINITY));)
+        ;
     return max_of(most);
 }
 
 static void scale_row(float *x, size_t n, float by)
 {
-    EACH(n, put(x + i, get(x + i, left) * by, left););
+    EACH (n, put(x + i, get(x + i, left) * by, left);)
+        ;
 }
 
 static float softmax(float *s, size_t n, size_t padded, float scale)
@@ -260,7 +271,8 @@ static void softmax_again(float *s, size_t n, size_t padded, float scale, float 
 
 static void softmax_back(float *dp, const float *p, float d, float scale, size_t n)
 {
-    EACH(n, put(dp + i, get(p + i, left) * (get(dp + i, left) - d) * scale, left););
+    EACH (n, put(dp + i, get(p + i, left) * (get(dp + i, left) - d) * scale, left);)
+        ;
 }
 
 static double cross_entropy(float *logits, size_t n, size_t target, float grad_scale)
@@ -278,10 +290,11 @@ static double cross_entropy(float *logits, size_t n, size_t target, float grad_s
 static double sum_squares(const float *x, size_t n)
 {
     dvec acc = { 0 };
-    EACH(n, {
+    EACH (n, {
         const dvec v = __builtin_convertvector(get(x + i, left), dvec);
         acc += v * v;
-    });
+    })
+        ;
     double total = 0;
     for (size_t i = 0; i < LANES; i++)
         total += acc[i];
@@ -301,7 +314,7 @@ static inline vec root(vec x)
 static void adamw(float *w, float *m, float *v, const float *g, size_t n, const fr_adamw *a)
 {
     const float keep = 1.0f - a->lr * a->weight_decay;
-    EACH(n, {
+    EACH (n, {
         const vec d = get(g + i, left) * a->grad_scale;
         const vec m1 = get(m + i, left) * a->beta1 + d * (1.0f - a->beta1);
         const vec v1 = get(v + i, left) * a->beta2 + d * d * (1.0f - a->beta2);
@@ -309,7 +322,8 @@ static void adamw(float *w, float *m, float *v, const float *g, size_t n, const 
         put(m + i, m1, left);
         put(v + i, v1, left);
         put(w + i, get(w + i, left) * keep - a->lr * step, left);
-    });
+    })
+        ;
 }
 
 const fr_train_ops TABLE = {

@@ -336,19 +336,17 @@ static fr_mat transposed(const float *at, size_t stride)
 static void linear(fr_graph *g, const instance *at, const fr_param *w)
 {
     const size_t n = g->batch->n;
-    if (at->op->add)
-        memcpy(at->out, at->before, n * w->rows * sizeof(float));
     fr_gemm_run(g->gemm, mat(at->in, w->cols), transposed(w->w, w->cols), at->out, w->rows, n,
-                w->rows, w->cols, at->op->add);
+                w->rows, w->cols, at->before);
     const fr_lora_param *lora = fr_weights_lora(g->w, at->op->weight, at->layer);
     if (lora == NULL)
         return;
     const size_t rank = g->w->rank;
     fr_gemm_run(g->gemm, mat(at->in, w->cols), transposed(lora->a.w, w->cols), at->keep, rank, n,
-                rank, w->cols, false);
+                rank, w->cols, NULL);
     fr_pool_run(g->pool, n, scale_rows, &(job){ .g = g, .dx = at->keep, .by = g->w->lora_scale });
     fr_gemm_run(g->gemm, mat(at->keep, rank), transposed(lora->b.w, rank), at->out, w->rows, n,
-                w->rows, rank, true);
+                w->rows, rank, at->out);
 }
 
 /* The gradient that an input gets: overwritten the first time, added to after. */
@@ -364,26 +362,27 @@ static void linear_back(fr_graph *g, const instance *at, const fr_param *w)
     const size_t n = g->batch->n;
     const fr_op *op = at->op;
     const float *dout = g->grad[op->out];
+    float *din = g->grad[op->in];
     const bool add = add_to(g, op->in);
-    fr_gemm_run(g->gemm, mat(dout, w->rows), mat(w->w, w->cols), g->grad[op->in], w->cols, n,
-                w->cols, w->rows, add);
+    fr_gemm_run(g->gemm, mat(dout, w->rows), mat(w->w, w->cols), din, w->cols, n, w->cols, w->rows,
+                add ? din : NULL);
     if (w->g != NULL)
         fr_gemm_run(g->gemm, transposed(dout, w->rows), mat(at->in, w->cols), w->g, w->cols,
-                    w->rows, w->cols, n, true);
+                    w->rows, w->cols, n, w->g);
     const fr_lora_param *lora = fr_weights_lora(g->w, op->weight, at->layer);
     if (lora == NULL)
         return;
     const size_t rank = g->w->rank;
     fr_gemm_run(g->gemm, transposed(dout, w->rows), mat(at->keep, rank), lora->b.g, rank, w->rows,
-                rank, n, true);
+                rank, n, lora->b.g);
     fr_gemm_run(g->gemm, mat(dout, w->rows), mat(lora->b.w, rank), g->low_grad, rank, n, rank,
-                w->rows, false);
+                w->rows, NULL);
     fr_pool_run(g->pool, n, scale_rows,
                 &(job){ .g = g, .dx = g->low_grad, .by = g->w->lora_scale });
     fr_gemm_run(g->gemm, transposed(g->low_grad, rank), mat(at->in, w->cols), lora->a.g, w->cols,
-                rank, w->cols, n, true);
+                rank, w->cols, n, lora->a.g);
     fr_gemm_run(g->gemm, mat(g->low_grad, rank), mat(lora->a.w, w->cols), g->grad[op->in], w->cols,
-                n, w->cols, rank, true);
+                n, w->cols, rank, g->grad[op->in]);
 }
 
 /* Logits exist for rows with loss only, LOGIT_ROWS at a time; their gradient replaces them at
@@ -402,18 +401,18 @@ static double loss(fr_graph *g, const instance *at, const fr_param *w)
         const size_t n = FR_MIN((size_t)LOGIT_ROWS, b->n_loss - j.first);
         fr_pool_run(g->pool, n, gather_rows, &j);
         fr_gemm_run(g->gemm, mat(g->picked, dim), transposed(w->w, dim), g->logits, w->rows, n,
-                    w->rows, dim, false);
+                    w->rows, dim, NULL);
         fr_pool_run(g->pool, n, cross_entropy_rows, &j);
         for (size_t i = 0; i < n; i++)
             total += g->row_loss[i];
         if (g->grad_scale == 0)
             continue;
         fr_gemm_run(g->gemm, mat(g->logits, w->rows), mat(w->w, dim), g->picked_grad, dim, n, dim,
-                    w->rows, false);
+                    w->rows, NULL);
         fr_pool_run(g->pool, n, scatter_rows, &j);
         if (w->g != NULL)
             fr_gemm_run(g->gemm, transposed(g->logits, w->rows), mat(g->picked, dim), w->g, dim,
-                        w->rows, dim, n, true);
+                        w->rows, dim, n, w->g);
     }
     return total;
 }
