@@ -17,9 +17,6 @@
 #include "base/mem.h"
 #include "model/model_priv.h"
 
-/* Steps of fewer FLOPs than this run on the caller's thread: waking another takes longer. */
-static const double ALONE_FLOPS = 2e6;
-
 enum {
     OUTPUTS_AT_ONCE = 16, /* shares of outputs are multiples: whole tiles, whole cache lines */
     SPINS = 400           /* looks at a barrier before sleeping there: some ten microseconds */
@@ -396,10 +393,10 @@ int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr
     for (size_t i = 0; i < n; i++) {
         longest = FR_MAX(longest, (size_t)rows[i].position + 1);
         s.n_logits += rows[i].want_logits ? 1 : 0;
-        if (flops < ALONE_FLOPS)
+        if (flops < kv->alone_flops)
             flops += fr_shape_flops_per_token(&m->shape, rows[i].position, rows[i].want_logits);
     }
-    int threads = flops < ALONE_FLOPS ? 1 : fr_pool_threads(pool);
+    int threads = flops < kv->alone_flops ? 1 : fr_pool_threads(pool);
     s.barrier.threads = (unsigned)threads;
     FR_TRY(make_room(&s, longest, err));
     for (size_t i = 0; i < n; i++) {

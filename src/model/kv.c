@@ -9,6 +9,7 @@
 
 /* The format that new states keep: docs/decisions/0002. */
 static const fr_format KV_FORMAT = FR_FORMAT_F32;
+static const double ALONE_FLOPS = 2e6;
 
 size_t fr_shape_kv_bytes_per_token(const fr_shape *s)
 {
@@ -44,7 +45,8 @@ int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_forma
                    .at = at,
                    .bytes = bytes,
                    .head_bytes = head_bytes,
-                   .sequence_bytes = sequence_bytes };
+                   .sequence_bytes = sequence_bytes,
+                   .alone_flops = ALONE_FLOPS };
     *out = kv;
     return 0;
 }

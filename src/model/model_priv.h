@@ -62,6 +62,7 @@ struct fr_kv {
     uint8_t *at;    /* mapped: [sequence][layer][key, value][kv head][position][head_dim] */
     size_t bytes, head_bytes, sequence_bytes; /* head_bytes: context × head_dim values */
     step_memory memory;                       /* of the forward steps on this state */
+    double alone_flops; /* steps of fewer run on the caller alone: waking another takes longer */
 };
 
 /* kv.c */
