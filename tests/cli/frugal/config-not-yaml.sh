@@ -1,0 +1,1 @@
+printf "place: [FR\n" > frugal.yaml; frugal ledger list

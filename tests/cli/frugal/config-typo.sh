@@ -1,0 +1,1 @@
+printf "placce: {zone: FR}\n" > frugal.yaml; frugal ledger list
