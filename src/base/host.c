@@ -15,7 +15,7 @@
 
 static bool read_under(const char *root, const char *name, fr_buf *out)
 {
-    char path[512];
+    char path[1024];
     fr_buf_clear(out);
     snprintf(path, sizeof path, "%s/%s", root, name);
     return fr_file_read(path, FILE_MOST_BYTES, out, NULL) == 0;
