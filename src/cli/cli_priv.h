@@ -51,6 +51,7 @@ int fr_help_completion(const char *shell, FILE *out, fr_err *err);
 
 void fr_live_clear(fr_cli *cli);
 void fr_signals_catch(void);
+void fr_signals_restore(void); /* as they were before; in a child, before it becomes another */
 bool fr_signals_caught(void);
 int fr_signals_number(void);
 

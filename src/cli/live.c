@@ -22,17 +22,26 @@ static void on_signal(int number)
     signal(number, SIG_DFL);
 }
 
+/* What we change, and how we found it: a program that we start must find it so too. */
+static const int CHANGED[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+static struct sigaction found[FR_COUNT_OF(CHANGED)];
+
 void fr_signals_catch(void)
 {
-    struct sigaction action = { .sa_handler = on_signal };
+    struct sigaction action = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    struct sigaction before;
-    sigaction(SIGHUP, NULL, &before);
-    if (before.sa_handler != SIG_IGN) /* nohup stays nohup */
-        sigaction(SIGHUP, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < FR_COUNT_OF(CHANGED); i++) {
+        sigaction(CHANGED[i], NULL, &found[i]);
+        bool leave = CHANGED[i] == SIGHUP && found[i].sa_handler == SIG_IGN; /* nohup stays nohup */
+        if (!leave)
+            sigaction(CHANGED[i], CHANGED[i] == SIGPIPE ? &ignore : &action, NULL);
+    }
+}
+
+void fr_signals_restore(void)
+{
+    for (size_t i = 0; i < FR_COUNT_OF(CHANGED); i++)
+        sigaction(CHANGED[i], &found[i], NULL);
 }
 
 bool fr_signals_caught(void)

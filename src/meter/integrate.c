@@ -47,7 +47,7 @@ static fr_range share_of(const fr_window *w, const fr_delta *delta)
 {
     if (delta->has_share)
         return delta->share;
-    double share = w->busy_s > 0 ? fmin(w->tree_s / w->busy_s, 1) : 0;
+    double share = w->is_whole ? 1 : w->busy_s > 0 ? fmin(w->tree_s / w->busy_s, 1) : 0;
     return (fr_range){ share, share, share };
 }
 
@@ -113,6 +113,7 @@ void fr_channel_integrate(fr_channel *c, const fr_delta *delta, const fr_window 
     c->pending.busy_s += window->busy_s;
     c->pending.tree_s += window->tree_s;
     c->pending.capacity_s += window->capacity_s;
+    c->pending.is_whole = window->is_whole;
     fr_window w = c->pending;
     fr_sums part = c->is_counted && delta->ok ? by_counter(c, &w, delta) : by_curve(c, &w, delta);
     part.busy_s = delta->has_share ? delta->busy_s : w.busy_s;

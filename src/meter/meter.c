@@ -97,6 +97,7 @@ static fr_window take_window(fr_meter *m, int64_t now)
     m->missed += (uint64_t)fr_tree_sample(m->tree, &busy_s, &tree_s);
     fr_window w = { .dt_s = (double)(now - m->sampled_ns) * 1e-9, .tree_s = tree_s - m->tree_s };
     w.capacity_s = w.dt_s * m->host.n_threads;
+    w.is_whole = fr_tree_is_unseen(m->tree);
     double counted_s = isnan(busy_s) || isnan(m->busy_s) ? w.tree_s : fmax(busy_s - m->busy_s, 0);
     w.busy_s = fmax(counted_s - m->debt_s, w.tree_s);
     m->debt_s = fmin(w.busy_s - (counted_s - m->debt_s), FORGET_PER_CPU * m->host.n_threads);
@@ -198,7 +199,9 @@ int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
     pthread_condattr_destroy(&monotonic);
     take_options(m, options);
     m->tree = fr_tree_open(m->procfs, m->options.procfs != NULL,
-                           m->options.pid != 0 ? m->options.pid : getpid());
+                           m->options.pid != 0 ? m->options.pid : getpid(), m->options.adopts);
+    if (fr_tree_is_unseen(m->tree))
+        fr_bench_note(&m->bench, "the processes cannot be seen, so all of the machine is charged");
     m->bench.in_tree = fr_tree_has;
     m->bench.tree = m->tree;
     for (size_t i = 0; i < N_SENSORS; i++) {

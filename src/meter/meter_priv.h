@@ -19,6 +19,7 @@ typedef struct {
     double busy_s;     /* CPU time of everybody; at least the tree's */
     double tree_s;     /* CPU time of the tree */
     double capacity_s; /* logical processors x dt_s */
+    bool is_whole;     /* the tree cannot be seen: all of the machine is charged */
 } fr_window;
 
 /** Low, best and high estimate. */
@@ -112,7 +113,7 @@ void fr_model_dram_curve(const fr_host *host, double ratio, fr_curve *out, const
 
 /** sensors/procfs.c: CPU time of the machine and of a process tree. */
 typedef struct fr_tree fr_tree;
-fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root);
+fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts);
 /**
  * busy_s, tree_s: since the machine started and since open. busy_s NAN: cannot be read.
  * Returns the number of files that could not be read.
@@ -122,6 +123,8 @@ int fr_tree_sample(fr_tree *t, double *busy_s, double *tree_s);
 void fr_tree_tell(fr_tree *t, double tree_s);
 bool fr_tree_has(void *tree, pid_t pid);
 size_t fr_tree_n_members(const fr_tree *t);
+/** The root was never seen there (a recorded tree, or /proc hides it). */
+bool fr_tree_is_unseen(const fr_tree *t);
 void fr_tree_close(fr_tree *t);
 
 #endif

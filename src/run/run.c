@@ -413,6 +413,11 @@ const fr_place *fr_run_place(const fr_run *run)
     return &run->place;
 }
 
+fr_meter *fr_run_meter(fr_run *run)
+{
+    return run->meter;
+}
+
 fr_ledger *fr_run_ledger(fr_run *run)
 {
     return run->ledger;

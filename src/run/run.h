@@ -57,6 +57,7 @@ typedef struct {
 int fr_run_begin(const fr_run_options *options, fr_run **out, fr_err *err);
 const char *fr_run_id(const fr_run *run);
 const fr_place *fr_run_place(const fr_run *run);
+fr_meter *fr_run_meter(fr_run *run);   /* for fr_meter_tell_cpu() */
 fr_ledger *fr_run_ledger(fr_run *run); /* NULL when nothing is recorded */
 /** Give this to an engine: its work is counted for the innermost open phase. */
 fr_work_sink fr_run_work(fr_run *run);

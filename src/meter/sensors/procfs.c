@@ -48,7 +48,8 @@ struct fr_tree {
     int dir_fd, stat_fd;
     bool is_moved; /* a recorded tree: no CPU clocks, files may be replaced */
     pid_t root;
-    bool is_self;
+    bool is_self, was_seen;
+    pid_t adopter; /* 0: none */
     double tick_s;
     member *members;
     size_t n_members, cap;
@@ -159,7 +160,8 @@ static bool try_join(fr_tree *t, pid_t pid)
     member m = { .pid = pid, .is_present = true };
     if (!read_stat(t, pid, &m))
         return false; /* gone already: its time is in whoever waited for it */
-    if (pid != t->root && find_member(t, m.parent) == NULL)
+    bool adopted = t->adopter != 0 && m.parent == t->adopter;
+    if (pid != t->root && !adopted && find_member(t, m.parent) == NULL)
         return false;
     if (!t->is_moved)
         read_clock(pid, &m.own_s);
@@ -333,7 +335,7 @@ int fr_tree_sample(fr_tree *t, double *busy_s, double *tree_s)
     return missed;
 }
 
-fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root)
+fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts)
 {
     fr_tree *t = FR_NEW(fr_tree);
     t->dir_fd = open(procfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -341,10 +343,11 @@ fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root)
     t->is_moved = is_moved;
     t->root = root;
     t->is_self = root == getpid();
+    t->adopter = adopts ? getpid() : 0;
     t->tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
     t->known = fr_array(PIDS_MOST / 8, 1);
     t->text = fr_array(LISTING_BYTES, 1);
-    try_join(t, root);
+    t->was_seen = try_join(t, root);
     double busy_s, tree_s;
     fr_tree_sample(t, &busy_s, &tree_s);
     t->at_open_s = t->orphaned_s;
@@ -352,6 +355,11 @@ fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root)
         t->at_open_s += t->members[i].own_s + t->members[i].waited_s;
     t->so_far_s = 0;
     return t;
+}
+
+bool fr_tree_is_unseen(const fr_tree *t)
+{
+    return !t->was_seen;
 }
 
 void fr_tree_tell(fr_tree *t, double tree_s)
