@@ -61,6 +61,7 @@ int fr_child_start(char **argv, fr_child *out, fr_err *err)
         become(argv, go[0], failed[1], &out->mask_before);
     close(go[0]);
     close(failed[1]);
+    out->name = argv[0];
     out->go_fd = go[1];
     out->failed_fd = failed[0];
     if (out->pid < 0) {
@@ -93,7 +94,7 @@ int fr_child_go(fr_child *c, const char *env_name, const char *env_value, int *e
     const char *hint = error == ENOENT   ? "Check the name, or give a path."
                        : error == EACCES ? "Is it a program, and may you run it (chmod +x)?"
                                          : NULL;
-    return fr_fail(err, FR_E_CHILD, hint, "the program cannot be run: %s", strerror(error));
+    return fr_fail(err, FR_E_CHILD, hint, "'%s' cannot be run: %s", c->name, strerror(error));
 }
 
 void fr_child_abandon(fr_child *c)

@@ -15,6 +15,7 @@
 
 typedef struct {
     pid_t pid;
+    const char *name;     /* borrowed from argv */
     int go_fd, failed_fd; /* to it: go; from it: why it could not become the program */
     sigset_t mask_before;
 } fr_child;

@@ -99,16 +99,14 @@ static json_t *json_carbon(const fr_carbon *c)
 json_t *fr_meter_report_json(const fr_meter_report *r)
 {
     const fr_used *used = r->used;
-    json_t *o = json_object(), *devices = json_array(), *command = json_array();
+    json_t *o = json_object(), *devices = json_array();
     for (size_t i = 0; i < used->reading.n_devices; i++)
         json_array_append_new(devices, json_device(&used->reading.devices[i], used->duration_s));
-    for (char **word = r->argv; *word != NULL; word++) {
-        json_t *text = json_string(*word); /* NULL when it is not UTF-8 */
-        json_array_append_new(command, text != NULL ? text : json_string("?"));
-    }
     json_object_set_new(o, "run", r->run != NULL ? json_string(r->run) : json_null());
     json_object_set_new(o, "parent", r->parent != NULL ? json_string(r->parent) : json_null());
-    json_object_set_new(o, "command", command);
+    /* Not its arguments: they may hold what nobody should read in a report. */
+    json_t *name = json_string(r->argv[0]); /* NULL when it is not UTF-8 */
+    json_object_set_new(o, "command", name != NULL ? name : json_string("?"));
     json_object_set_new(o, "exit_code", json_integer(r->exit_code));
     json_object_set_new(o, "duration_s", fr_json_f64(used->duration_s));
     json_object_set_new(o, "cpu_s", fr_json_f64(used->cpu_s));

@@ -1,0 +1,1 @@
+"$FRUGAL" doctor --json | grep -o '"schema": 1\|"sensors"\|"kernels"\|"libraries"\|"ledger"' | sort

@@ -1,0 +1,1 @@
+"$FRUGAL" meter -- no-such-program-here

@@ -1,0 +1,1 @@
+"$FRUGAL" meter --unit answers=0 -- true

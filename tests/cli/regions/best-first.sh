@@ -1,0 +1,1 @@
+"$FRUGAL" regions --provider aws --within FR,DEU,SE,IE --why

@@ -1,0 +1,1 @@
+"$FRUGAL" regions --near 0,-30 --max-km 100

@@ -1,0 +1,1 @@
+"$FRUGAL" regions --within XX
