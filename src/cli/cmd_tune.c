@@ -71,7 +71,12 @@ static int read_options(const fr_cli *cli, fr_train_options *o, fr_err *err)
 {
     const char *method, *format = fr_arg_text(cli, "format", "f16");
     FR_TRY(fr_arg_need(cli, 0, "METHOD (lora or full)", &method, err));
-    o->method = strcmp(method, "lora") == 0 ? FR_TRAIN_LORA : FR_TRAIN_FULL;
+    o->method = strcmp(method, "lora") == 0   ? FR_TRAIN_LORA
+                : strcmp(method, "full") == 0 ? FR_TRAIN_FULL
+                                              : FR_TRAIN_NONE;
+    if (o->method == FR_TRAIN_NONE)
+        return fr_fail(err, FR_E_USAGE, "Known: lora, full.", "'%s' is not a method of tuning",
+                       method);
     FR_TRY(fr_arg_need_text(cli, "model", &o->base, err));
     FR_TRY(fr_arg_need_text(cli, "output", &o->out, err));
     const fr_format_row *row = fr_format_by_name(format);
