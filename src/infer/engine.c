@@ -161,6 +161,11 @@ fr_pool *fr_engine_pool(fr_engine *e)
     return e->pool;
 }
 
+size_t fr_engine_context(const fr_engine *e)
+{
+    return e->context;
+}
+
 double fr_engine_load_s(const fr_engine *e)
 {
     return e->load_s;
