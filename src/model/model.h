@@ -26,7 +26,8 @@ typedef struct {
     size_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn_dim, n_vocab, context;
     float norm_eps, rope_theta;
     size_t rope_dim;
-    bool tied; /* the output matrix is the embedding */
+    bool tied;           /* the output matrix is the embedding */
+    fr_format kv_format; /* of keys and values in a state: F32, or F16 (docs/decisions/0002) */
 } fr_shape;
 
 int fr_model_open(const char *path, fr_model **out, fr_err *err);
