@@ -58,7 +58,7 @@ static void put_padded(const char *text, int width)
 
 static void put_row(const fr_run_record *r)
 {
-    char start[FR_TIME_TEXT], energy[48], carbon[32], duration[FR_TIME_TEXT];
+    char start[FR_TIME_TEXT], energy[48], carbon[32];
     fr_time_text(r->start_unix_ns, start);
     start[16] = '\0';
     start[10] = ' ';
@@ -67,9 +67,6 @@ static void put_row(const fr_run_record *r)
     char *unit = strstr(carbon, "CO2e");
     if (unit != NULL)
         *unit = '\0';
-    bool running = strcmp(r->status, "running") == 0;
-    fr_duration_text(running ? (double)(r->seen_unix_ns - r->start_unix_ns) * 1e-9 : r->duration_s,
-                     duration);
     char *what = fr_dup_f("%s%s%s", r->kind, r->name != NULL ? " " : "", or_empty(r->name));
     printf("%.14s  ", r->id);
     put_padded(start, 16);
@@ -291,8 +288,9 @@ static void put_head(const fr_run_record *r)
     fr_text_energy(r->energy, energy);
     fr_text_j(r->energy.low_j, low);
     fr_text_j(r->energy.high_j, high);
-    printf("  energy   %s (%s to %s), %s: %s\n", energy, low, high,
-           fr_method_name(r->energy.method), or_empty(r->energy.source));
+    bool named = r->energy.source != NULL && strcmp(r->energy.source, "sum") != 0;
+    printf("  energy   %s (%s to %s), %s%s%s\n", energy, low, high,
+           fr_method_name(r->energy.method), named ? ": " : "", named ? r->energy.source : "");
     if (isnan(r->carbon_g)) {
         printf("  carbon   unknown (no place)\n");
         return;

@@ -1,1 +1,0 @@
-frugal generate -p hello

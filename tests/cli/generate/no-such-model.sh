@@ -1,1 +1,0 @@
-frugal generate -m nowhere.gguf -p hello

@@ -1,1 +1,0 @@
-echo "this is text" > model.gguf; frugal generate -m model.gguf -p hello

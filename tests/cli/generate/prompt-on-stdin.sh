@@ -1,1 +1,0 @@
-printf "the cat" | frugal generate -q -m "$FIXTURES/models/random.gguf" -n 12

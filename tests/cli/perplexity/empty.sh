@@ -1,1 +1,0 @@
-: > t; frugal perplexity -m "$FIXTURES/models/random.gguf" -f t

@@ -1,1 +1,0 @@
-echo hello > t; frugal perplexity -m "$FIXTURES/models/random.gguf" -f t --window 65

@@ -1,0 +1,1 @@
+echo "{\"a\": 1}" > v.json; frugal report v.json

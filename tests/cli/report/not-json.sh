@@ -1,0 +1,1 @@
+echo "{" > v.json; frugal report v.json; ls

@@ -1,0 +1,1 @@
+frugal report --text "$FIXTURES/report/questions.json"

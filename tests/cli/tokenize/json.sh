@@ -1,1 +1,0 @@
-printf "the é" | frugal tokenize -m "$FIXTURES/models/random.gguf" --json

@@ -1,2 +1,0 @@
-frugal tokenize -q -m "$FIXTURES/models/random.gguf" -p "the 🦙
-"

@@ -1,1 +1,0 @@
-frugal tokenize -q --no-special -m "$FIXTURES/models/random.gguf" -p "<|end|>"

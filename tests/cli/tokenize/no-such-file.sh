@@ -1,1 +1,0 @@
-frugal tokenize -m "$FIXTURES/models/random.gguf" -f nowhere.txt
