@@ -229,7 +229,6 @@ int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err)
         .monotonic_ns = m->sampled_ns,
         .unix_ns = fr_now_unix_ns(),
         .duration_s = (double)(m->sampled_ns - m->opened_ns) * 1e-9,
-        .n_devices = m->bench.n_channels,
         .cpu_s = m->tree_s,
         .machine_cpu_s = m->machine_s,
         .gpu_s = m->has_gpu_share ? m->gpu_s : NAN,
@@ -238,8 +237,10 @@ int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err)
         .missed = m->missed,
     };
     memcpy(out->note, m->bench.note, sizeof out->note);
-    for (size_t i = 0; i < m->bench.n_channels; i++)
-        fr_channel_read(&m->channels[i], &out->devices[i]);
+    for (size_t i = 0; i < m->bench.n_channels; i++) {
+        if (!m->channels[i].is_hidden)
+            fr_channel_read(&m->channels[i], &out->devices[out->n_devices++]);
+    }
     pthread_mutex_unlock(&m->lock);
     return 0;
 }

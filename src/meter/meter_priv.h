@@ -64,7 +64,8 @@ typedef struct {
     fr_curve curve;        /* rest for counted ones, and what stands in while they are silent */
     fr_sums sums, standin; /* standin: modelled for `pending`, gone when the counter answers */
     fr_window pending;
-    bool has_gap;                     /* a part of sums is the curve's */
+    bool is_hidden; /* not shown: so far it only repeats another channel's counter */
+    bool has_gap;   /* a part of sums is the curve's */
     double floor_w, floor_j, floor_s; /* lowest draw of a second so far; INFINITY: none yet */
 } fr_channel;
 

@@ -42,7 +42,9 @@ typedef struct {
     uint64_t range_uj; /* 0: unknown */
     uint64_t last_uj;
     bool has_last;
-    double since_s; /* since last_uj */
+    double since_s;      /* since last_uj */
+    bool may_mirror;     /* began as another die's counter stood; told apart when they differ */
+    fr_channel *channel; /* the meter's */
 } zone;
 
 typedef struct {
@@ -98,17 +100,17 @@ static bool has_name(const zones *all, const char *name)
     return false;
 }
 
-/* A die that shows another die's counter, to the microjoule. */
-static bool is_mirror(const zones *all, const zone *z)
+/* The die of the same package whose counter this one shows, to the microjoule; NULL: none. */
+static zone *find_mirrored(const zones *all, const zone *z)
 {
-    for (size_t i = 0; i < all->n && z->kind == FR_DEVICE_CPU; i++) {
-        const zone *other = &all->at[i];
-        size_t stem = strcspn(other->name, "d");
-        if (other->has_last && other->last_uj == z->last_uj && z->last_uj != 0 &&
-            strstr(z->name, "-die-") != NULL && strncmp(other->name, z->name, stem) == 0)
-            return true;
+    size_t stem = strcspn(z->name, "d"); /* "package-0-" of "package-0-die-1" */
+    for (size_t i = 0; i < all->n && strstr(z->name, "-die-") != NULL; i++) {
+        zone *other = &all->at[i];
+        if (other->kind == z->kind && other->has_last && z->has_last &&
+            other->last_uj == z->last_uj && strncmp(other->name, z->name, stem) == 0)
+            return other;
     }
-    return false;
+    return NULL;
 }
 
 /* dram of "package-0-die-1" is "dram-0-die-1". */
@@ -155,13 +157,14 @@ static void take_zone(const char *root, const char *entry, bool is_moved, zones 
             return;
         }
     }
-    if (has_name(all, z.name) || is_mirror(all, &z)) {
+    if (has_name(all, z.name)) {
         all->twins++;
         if (z.fd >= 0)
             close(z.fd);
         return;
     }
     FR_GROW(all->at, all->n, all->cap);
+    z.may_mirror = find_mirrored(all, &z) != NULL;
     all->at[all->n++] = z;
 }
 
@@ -194,12 +197,14 @@ static void free_zones(zones *all)
     free(all);
 }
 
-static void add_channel(fr_bench *bench, const zone *z)
+static void add_channel(fr_bench *bench, zone *z)
 {
     fr_channel *c = fr_bench_add(bench, z->kind, "%s", z->name);
     if (c == NULL)
         return;
     const char *model;
+    z->channel = c;
+    c->is_hidden = z->may_mirror;
     c->is_counted = true;
     c->error_ratio = fr_constant_of("rapl_error_ratio").high;
     c->source = fr_source_f("powercap %s", z->name);
@@ -265,11 +270,34 @@ static void step(zone *z, double dt_s, fr_delta *delta)
     delta->counted_j = (double)delta_uj * 1e-6;
 }
 
+/* Before its own step: the other die has made its. Equal still: nothing of its own yet. */
+static bool still_mirrors(zones *all, zone *z)
+{
+    uint64_t now_uj;
+    if (read_count(z, &now_uj) != 0)
+        return true;
+    for (zone *other = all->at; other < z; other++) {
+        bool same_package = strncmp(other->name, z->name, strcspn(z->name, "d")) == 0;
+        if (same_package && other->kind == z->kind && other->last_uj == now_uj)
+            return true;
+    }
+    return false;
+}
+
 static void powercap_sample(void *state, const fr_window *window, fr_delta *deltas)
 {
     zones *all = state;
-    for (size_t i = 0; i < all->n; i++)
-        step(&all->at[i], window->dt_s, &deltas[i]);
+    for (size_t i = 0; i < all->n; i++) {
+        zone *z = &all->at[i];
+        if (z->may_mirror && still_mirrors(all, z)) {
+            deltas[i].ok = true;
+            continue;
+        }
+        if (z->may_mirror)
+            z->may_mirror = z->channel->is_hidden =
+                false; /* a counter of its own, from the start */
+        step(z, window->dt_s, &deltas[i]);
+    }
 }
 
 static void powercap_close(void *state)

@@ -70,6 +70,13 @@ struct listed { /* what getdents64 fills in, by its manual page */
     char name[];
 };
 
+static double thread_cpu_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 static bool bit_of(const uint8_t *bits, pid_t pid)
 {
     return pid > 0 && pid < PIDS_MOST && (bits[pid / 8] >> (pid % 8) & 1) != 0;
@@ -221,14 +228,14 @@ static void scan_when_due(fr_tree *t)
 {
     if (t->has_forks && t->forks == t->forks_scanned && t->n_members > 0)
         return;
-    int64_t began_ns = fr_now_monotonic_ns();
-    if (!t->is_moved && began_ns < t->next_scan_ns)
+    int64_t now_ns = fr_now_monotonic_ns();
+    if (!t->is_moved && now_ns < t->next_scan_ns)
         return;
     t->forks_scanned = t->forks;
+    double began_s = thread_cpu_s();
     scan(t);
-    int64_t took_ns = fr_now_monotonic_ns() - began_ns;
-    int64_t wait_ns = took_ns * SCAN_SHARE, most_ns = (int64_t)(SCAN_WAIT_MOST_S * 1e9);
-    t->next_scan_ns = began_ns + (wait_ns < most_ns ? wait_ns : most_ns);
+    double wait_s = fmin((thread_cpu_s() - began_s) * SCAN_SHARE, SCAN_WAIT_MOST_S);
+    t->next_scan_ns = now_ns + (int64_t)(wait_s * 1e9);
 }
 
 /* A member is gone. Who waited for it has its time now; the nearest living ancestor will tell. */
@@ -350,6 +357,7 @@ fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts
     t->was_seen = try_join(t, root);
     double busy_s, tree_s;
     fr_tree_sample(t, &busy_s, &tree_s);
+    t->next_scan_ns = 0; /* the first scan read everything; those after it read what is new */
     t->at_open_s = t->orphaned_s;
     for (size_t i = 0; i < t->n_members; i++)
         t->at_open_s += t->members[i].own_s + t->members[i].waited_s;

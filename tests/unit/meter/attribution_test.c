@@ -1,0 +1,202 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "recorded_tree.h"
+
+#define close_to(value, wanted, within) assert_true(fabs((value) - (wanted)) <= (within))
+
+/* Moves the machine on: 100 W on the package, of 4 threads 2 busy: 1.2 s for job A, 0.6 s for B,
+ * 0.2 s for nobody's process (interrupts). */
+static void work_on(recorded_tree *t, unsigned *a_ticks, unsigned *b_ticks, uint64_t *uj)
+{
+    char text[32];
+    *uj += 100000000;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)*uj);
+    tree_energy(t, "intel-rapl:0", text);
+    tree_process(t, 100, 1, *a_ticks += 120, 0);
+    tree_process(t, 200, 1, *b_ticks += 60, 0);
+    tree_pass(t, 1, 2.0);
+}
+
+/*
+ * Energy is conserved, and not because a remainder is computed: two meters, each over its own tree,
+ * and the part of the interrupts by its own time add up to the machine. Without B they do not.
+ */
+static void parts_add_up_to_the_machine_and_not_without_one(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    uint64_t uj = 1000;
+    unsigned a_ticks = 0, b_ticks = 0;
+    tree_zone(&t, "intel-rapl:0", "package-0", uj);
+    tree_process(&t, 200, 1, 0, 0);
+    fr_meter *a = tree_meter(&t, 100, ""), *b = tree_meter(&t, 200, "");
+    fr_reading ra, rb;
+    for (int i = 0; i < 20; i++) {
+        work_on(&t, &a_ticks, &b_ticks, &uj);
+        ra = tree_read(a);
+        rb = tree_read(b);
+    }
+    const fr_device_reading *da = device(&ra, "package-0"), *db = device(&rb, "package-0");
+    double interrupts_j = (da->machine_j - da->idle_j) * 0.2 / 2.0;
+    close_to(da->machine_j, 2000, 1e-6);
+    close_to(da->idle_j, db->idle_j, 1e-9);
+    double all_j = da->active_j + db->active_j + interrupts_j + da->idle_j;
+    close_to(all_j, 2000, 2000 * 1e-3);
+    assert_true(fabs(all_j - db->active_j - 2000) > 2000 * 1e-3);
+    close_to(da->active_j, 2 * db->active_j, 1e-6); /* twice the work */
+    close_to(da->idle_j, 20 * 0.12 * 125, 1e-6);    /* rest by the model: below every second seen */
+    fr_meter_close(a);
+    fr_meter_close(b);
+    tree_free(&t);
+}
+
+static void who_works_alone_has_all_that_is_counted(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_zone(&t, "intel-rapl:0", "package-0", 0);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    for (unsigned i = 1; i <= 10; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%u", i * 60000000);
+        tree_energy(&t, "intel-rapl:0", text);
+        tree_process(&t, ROOT_PID, 1, i * 400, 0);
+        tree_pass(&t, 1, 4);
+        tree_read(m);
+    }
+    fr_reading r = tree_read(m);
+    const fr_device_reading *d = device(&r, "package-0");
+    close_to(d->active_j + d->idle_j, 600, 1e-6);
+    /* The split may be off, the sum may not: its range is the counter's alone. */
+    close_to(d->total_low_j, 600 * 0.95, 1e-6);
+    close_to(d->total_high_j, 600 * 1.05, 1e-6);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+static void an_idle_tree_draws_idle_alone(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_pass(&t, 10, 40); /* others work */
+    fr_reading r = tree_read(m);
+    assert_true(fr_reading_active(&r, FR_DEVICE_NONE).value_j == 0);
+    close_to(device(&r, "cpu")->idle_j, 10 * 0.12 * 125, 1e-6);
+    close_to(device(&r, "cpu")->machine_j, 10 * 1.02 * 125, 1e-6);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* Rest is bounded by the least that a whole second drew. */
+static void a_machine_that_rests_lower_than_the_model_is_believed(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_zone(&t, "intel-rapl:0", "package-0", 0);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_energy(&t, "intel-rapl:0", "5000000");
+    tree_pass(&t, 1, 0);
+    tree_read(m); /* 5 W at rest, where the model says 15 */
+    tree_energy(&t, "intel-rapl:0", "105000000");
+    tree_process(&t, ROOT_PID, 1, 400, 0);
+    tree_pass(&t, 1, 4);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "package-0")->idle_j, 10, 1e-6);
+    close_to(device(&r, "package-0")->active_j, 95, 1e-6);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* A container with one of four threads carries a quarter of the rest. */
+static void a_quota_carries_its_part_of_the_idle(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_write(&t, "sys/fs/cgroup/cpu.max", "100000 100000\n");
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_pass(&t, 10, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "cpu")->machine_j, 150, 1e-6);
+    close_to(device(&r, "cpu")->idle_j, 150.0 / 4, 1e-6);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* The tree's clock is finer than the machine's: a window in which it ran ahead is settled later. */
+static void nobody_is_charged_above_the_host(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_process(&t, ROOT_PID, 1, 20, 0);
+    tree_pass(&t, 0.1, 0.1); /* 0.2 s for the tree, 0.1 s for everybody */
+    fr_reading first = tree_read(m);
+    tree_pass(&t, 0.1, 0.3);
+    fr_reading r = tree_read(m);
+    const fr_device_reading *d = device(&first, "cpu");
+    assert_true(d->active_j + d->idle_j <= d->machine_j + 1e-9);
+    close_to(r.cpu_s, 0.2, 1e-9);
+    close_to(r.machine_cpu_s, 0.4, 1e-9); /* nothing lent is kept */
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+static void a_tree_that_cannot_be_seen_is_charged_with_the_machine_and_says_so(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_zone(&t, "intel-rapl:0", "package-0", 0);
+    fr_meter *m = tree_meter(&t, 4321, "");
+    tree_energy(&t, "intel-rapl:0", "42000000");
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "package-0")->active_j + device(&r, "package-0")->idle_j, 42, 1e-9);
+    assert_non_null(strstr(r.note, "all of the machine is charged"));
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+static void windows_add_up_to_the_whole(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    fr_reading start = tree_read(m), last = start, now, part, whole;
+    double sum_j = 0, sum_s = 0;
+    for (unsigned i = 1; i <= 7; i++) {
+        tree_process(&t, ROOT_PID, 1, i * 30, 0);
+        tree_pass(&t, 0.25 * i, 0.4);
+        now = tree_read(m);
+        fr_reading_between(&last, &now, &part);
+        sum_j += fr_reading_total(&part).value_j;
+        sum_s += part.cpu_s;
+        last = now;
+    }
+    fr_reading_between(&start, &last, &whole);
+    close_to(sum_j, fr_reading_total(&whole).value_j, 1e-9);
+    close_to(sum_s, 2.1, 1e-9);
+    close_to(whole.duration_s, 7, 1e-9);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_add_up_to_the_machine_and_not_without_one),
+        cmocka_unit_test(who_works_alone_has_all_that_is_counted),
+        cmocka_unit_test(an_idle_tree_draws_idle_alone),
+        cmocka_unit_test(a_machine_that_rests_lower_than_the_model_is_believed),
+        cmocka_unit_test(a_quota_carries_its_part_of_the_idle),
+        cmocka_unit_test(nobody_is_charged_above_the_host),
+        cmocka_unit_test(a_tree_that_cannot_be_seen_is_charged_with_the_machine_and_says_so),
+        cmocka_unit_test(windows_add_up_to_the_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
