@@ -7,6 +7,8 @@ if(TARGET frugal)
         -Wl,--version-script=${CMAKE_SOURCE_DIR}/src/api/libfrugal.map -Wl,--gc-sections)
     set_target_properties(libfrugal PROPERTIES OUTPUT_NAME frugal VERSION ${PROJECT_VERSION} SOVERSION 0
         LINK_DEPENDS ${CMAKE_SOURCE_DIR}/src/api/libfrugal.map)
+    # The prefix may be chosen at install time, so the file finds it from where it lies.
+    file(RELATIVE_PATH FRUGAL_PC_TO_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
     configure_file(${CMAKE_SOURCE_DIR}/cmake/frugal.pc.in ${CMAKE_BINARY_DIR}/frugal.pc @ONLY)
     install(TARGETS frugal RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     install(TARGETS libfrugal LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

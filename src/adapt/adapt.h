@@ -26,16 +26,26 @@ typedef struct {
     const char *ledger;     /* as fr_run_options */
     fr_place_options place; /* over the task's */
     int threads;
-    bool never_stop; /* over the task's stop */
-    bool fresh;      /* do not resume an interrupted climb */
+    bool never_stop;         /* over the task's stop */
+    const char *const *only; /* NULL-terminated names of strategies or rungs; NULL: all */
+    double train_max_s;      /* budget of each training; 0: none but the task's */
+    bool fresh;              /* do not resume an interrupted climb */
     uint64_t seed;
     const char *const *argv;
     const fr_progress *progress;
-    /** Told as each thing happens: "plan" (expected s and J per rung), "rung-begin", "rung-end"
-     * with the rung's object, "verdict". NULL: nobody. */
+    /** Told as each thing happens: "warning" {text}, "run" (once it has begun: on_run), "plan"
+     * {rungs[{name, status, reason, run_s, run_j, run_low_j…}]}, "rung-begin" {name, run_s, run_j},
+     * "rung-end" with the rung's object, "verdict". NULL: nobody. */
     void (*on_event)(void *user, const char *event, const json_t *object);
+    /** The run as it begins, for a live line that tells joules; NULL as it ends. */
+    void (*on_run)(void *user, fr_run *run);
     void *user;
 } fr_adapt_options;
+
+/** Answers inputs with a rung that a climb left: dir is OUT, OUT/chosen or OUT/rungs/NAME.
+ * answers [n]: owned, free() each; NULL where there was none. */
+int fr_adapt_answer(const char *dir, int threads, const fr_str *inputs, size_t n, char **answers,
+                    const fr_progress *progress, fr_err *err);
 
 /** 0 and *verdict (owned, json_decref) also when no rung met the target: see met in the rungs.
  * FR_E_INTERRUPTED: what was done is kept and the next call goes on there. */

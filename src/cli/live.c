@@ -114,6 +114,7 @@ static void live_step(void *user, const char *what, double done, double total, c
     if (strcmp(cli->what, what) != 0) {
         snprintf(cli->what, sizeof(cli->what), "%s", what);
         cli->began_ns = now_ns;
+        cli->began_done = done; /* resumed work does not begin at 0 */
     } else if (now_ns - cli->shown_ns < REDRAW_NS) {
         return;
     }
@@ -125,11 +126,12 @@ static void live_step(void *user, const char *what, double done, double total, c
         n += snprintf(line + n, sizeof(line) - (size_t)n, "  %3.0f%%", 100 * fmin(done / total, 1));
     number_text(done, text);
     n += snprintf(line + n, sizeof(line) - (size_t)n, "  %s %s", text, unit);
-    if (seconds > 0.5 && done > 0) {
-        number_text(done / seconds, text);
+    double fresh = done - cli->began_done;
+    if (seconds > 0.5 && fresh > 0) {
+        number_text(fresh / seconds, text);
         n += snprintf(line + n, sizeof(line) - (size_t)n, "  %s/s", text);
         if (total > done) {
-            fr_duration_text((total - done) * seconds / done, text);
+            fr_duration_text((total - done) * seconds / fresh, text);
             n += snprintf(line + n, sizeof(line) - (size_t)n, "  %s left", text);
         }
     }

@@ -1,11 +1,16 @@
 /**
  * endpoint/endpoint.h: one interface to a generator: our engine, an OpenAI-compatible server, a
- * command. What one cannot do it says (can_score, can_count), and the caller asks another way.
+ * command. What one cannot do it says (can_score, count, context), and the caller asks another way.
  *
  *     FR_TRY(fr_endpoint_engine(engine, NULL, &ep, err));
  *     fr_ask asks[2] = { { .prompt = … }, { .prompt = … } };
  *     fr_answer answers[2] = { 0 };
  *     FR_TRY(fr_endpoint_ask(ep, asks, 2, answers, progress, err));
+ *     puts(answers[0].text);
+ *     fr_answer_fini(&answers[0]); …
+ *
+ * Answers are given whole or not at all: on an error every answer is empty. One thread at a time an
+ * endpoint.
  */
 #ifndef FR_ENDPOINT_ENDPOINT_H
 #define FR_ENDPOINT_ENDPOINT_H
@@ -22,18 +27,29 @@ typedef struct {
 typedef struct {
     char *text;                              /* owned */
     size_t prompt_tokens, completion_tokens; /* as the endpoint says; 0 when it does not */
-    const char *finish_reason;               /* static */
-    double duration_s;
+    const char *finish_reason;               /* static: "stop", "length", "cancelled", "other" */
+    double
+        duration_s; /* of this answer's own work; its share of the batch where only that is known */
 } fr_answer;
 void fr_answer_fini(fr_answer *a);
 
 /** engine and adapter are borrowed until free. */
 int fr_endpoint_engine(fr_engine *engine, const fr_adapter *adapter, fr_endpoint **out,
                        fr_err *err);
-/** OpenAI-compatible: POST base_url/completions, else /chat/completions; key from the variable
- * FRUGAL_API_KEY when set. name is the model's. */
+/**
+ * OpenAI-compatible: POST base_url/completions (several prompts a request where the server takes
+ * them), or base_url/chat/completions when the first is not there. base_url ends with the version,
+ * as in "http://localhost:8000/v1"; name is the model's. The key comes from FRUGAL_API_KEY when set
+ * and goes nowhere but into the Authorization header. A server's refusal is told in its own words.
+ */
 int fr_endpoint_http(const char *base_url, const char *name, fr_endpoint **out, fr_err *err);
-/** A shell line that reads JSON Lines {"prompt": …} on stdin and writes {"text": …} in order. */
+/**
+ * A shell line that reads JSON Lines on stdin, {"prompt", "max_tokens"?, "temperature"?, "seed"?,
+ * "stop"?}, and writes one object a line, {"text", "prompt_tokens"?, "completion_tokens"?}, in the
+ * same order. One process answers all of an ask() within timeout_s (0: none).
+ *
+ * Errors of ask  FR_E_CHILD: it failed, or a line (named) is rubbish; FR_E_LIMIT: the time.
+ */
 int fr_endpoint_command(const char *shell, const char *cwd, double timeout_s, fr_endpoint **out,
                         fr_err *err);
 void fr_endpoint_free(fr_endpoint *e);
@@ -41,7 +57,8 @@ FR_AUTOPTR_DEFINE(fr_endpoint);
 
 const char *fr_endpoint_name(const fr_endpoint *e); /* of the model, for records */
 bool fr_endpoint_can_score(const fr_endpoint *e);
-bool fr_endpoint_is_local(const fr_endpoint *e); /* its energy is inside our meter */
+/** Its work is done by this process or its children, inside our meter. */
+bool fr_endpoint_is_local(const fr_endpoint *e);
 
 /** All of them, as one batch where that is possible. answers [n], filled in order. */
 int fr_endpoint_ask(fr_endpoint *e, const fr_ask *asks, size_t n, fr_answer *answers,

@@ -90,7 +90,7 @@ int fr_engine_new(fr_model *model, const fr_engine_options *options, fr_engine *
     e->rows = FR_NEW_N(fr_row, e->rows_max);
     e->row_of = FR_NEW_N(fr_row_of, e->rows_max);
     e->parts = FR_NEW_N(fr_work_part, e->n_slots);
-    e->shares = FR_NEW_N(fr_share, e->n_slots);
+    e->shares = FR_NEW_N(fr_step_share, e->n_slots);
     find_ends(e);
     *out = e;
     e = NULL;
@@ -159,6 +159,11 @@ fr_model *fr_engine_model(fr_engine *e)
 fr_pool *fr_engine_pool(fr_engine *e)
 {
     return e->pool;
+}
+
+size_t fr_engine_context(const fr_engine *e)
+{
+    return e->context;
 }
 
 double fr_engine_load_s(const fr_engine *e)

@@ -98,7 +98,7 @@ struct fr_engine {
     float *logits; /* [logits_max][n_vocab]; made by the first step that wants it */
     fr_choice *choices;
     fr_work_part *parts;
-    struct fr_share *shares;
+    struct fr_step_share *shares;
 };
 
 /* Which request a row belongs to, and its FLOPs. */
@@ -110,12 +110,12 @@ typedef struct fr_row_of {
 } fr_row_of;
 
 /* What a slot's request did in this step. */
-typedef struct fr_share {
+typedef struct fr_step_share {
     size_t first_row, n_rows;
     double prefill_flops, decode_flops;
     uint32_t prompt_tokens, generated_tokens;
     bool visited; /* its adapter's pass was made */
-} fr_share;
+} fr_step_share;
 
 /* Gives a queued request a slot, with as much of its prompt as some slot holds already. false:
  * none is free, or another request is just computing a longer common prefix, worth waiting for. */

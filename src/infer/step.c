@@ -47,7 +47,7 @@ static size_t tokens_to_put(const fr_asked *a)
 static bool put_row(fr_engine *e, plan *p, size_t slot_at)
 {
     fr_slot *s = &e->slots[slot_at];
-    fr_share *share = &e->shares[slot_at];
+    fr_step_share *share = &e->shares[slot_at];
     const fr_asked *a = s->asked;
     size_t position = s->n + share->n_rows;
     bool logits = wants_logits(a, position);
@@ -116,7 +116,8 @@ static int no_numbers(fr_err *err)
 }
 
 /* Takes the next token of a completion. */
-static int take_token(fr_engine *e, fr_asked *a, const float *logits, fr_share *share, fr_err *err)
+static int take_token(fr_engine *e, fr_asked *a, const float *logits, fr_step_share *share,
+                      fr_err *err)
 {
     size_t n_vocab = fr_model_shape(e->model)->n_vocab, place = a->n_ids - a->n_prompt;
     double u = fr_random_f64(a->sampling.seed, FR_RANDOM_SAMPLE, a->random_stream, place);
@@ -205,7 +206,7 @@ static void tell(fr_engine *e, const plan *p, int64_t start_ns, int64_t end_ns)
         event.flops += e->row_of[r].flops;
     double step_s = (double)(end_ns - start_ns) * 1e-9;
     for (size_t i = 0; i < e->n_slots; i++) {
-        const fr_share *share = &e->shares[i];
+        const fr_step_share *share = &e->shares[i];
         if (share->n_rows == 0)
             continue;
         fr_asked *a = e->row_of[share->first_row].asked;
@@ -294,7 +295,7 @@ int fr_engine_step(fr_engine *e, fr_err *err)
     }
     admit(e);
     for (size_t i = 0; i < e->n_slots; i++)
-        e->shares[i] = (fr_share){ 0 };
+        e->shares[i] = (fr_step_share){ 0 };
     plan p = { .prompt_left = e->step_tokens };
     int rc = forward_all(e, &p, err);
     if (rc != 0)

@@ -6,14 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#define ROW          fr_kernels_avx2
-#define ROW_NAME     "avx2"
-#define TILE_ROWS    3
-#define TILE_OUTS    2
-#define ONE_OUTS     4
-#define GATHER_WIDE  4
-#define GATHER_HEADS 1
-#define V            static inline __attribute__((always_inline))
+#define ROW         fr_kernels_avx2
+#define ROW_NAME    "avx2"
+#define TILE_ROWS   3
+#define TILE_OUTS   2
+#define ONE_OUTS    4
+#define GATHER_WIDE 1
+#define V           static inline __attribute__((always_inline))
 
 typedef struct {
     __m256 low, high;

@@ -101,8 +101,8 @@ static void add(float *y, const float *x, float scale, size_t n)
         y[i] = fmaf(x[i], scale, y[i]);
 }
 
-/* Scores as a product with the keys as weights; then, for each number of the head, one chain of
- * fused multiply-adds over the positions in rising order. */
+/* Scores as a product with the keys as weights; then, for each number of the head, four chains of
+ * fused multiply-adds (position t goes to chain t mod 4, in rising order), added as a tree. */
 static void attend(float *out, const float *q, const void *k, const void *v, fr_format format,
                    size_t group, size_t n, size_t head_dim, float scale, float *scores)
 {
@@ -112,12 +112,12 @@ static void attend(float *out, const float *q, const void *k, const void *v, fr_
     for (size_t g = 0; g < group; g++) {
         softmax(scores + g * n, n, scale);
         for (size_t d = 0; d < head_dim; d++) {
-            float sum = 0, value;
+            float chain[4] = { 0 }, value;
             for (size_t t = 0; t < n; t++) {
                 row->to_f32((const uint8_t *)v + (t * head_dim + d) * row->block_bytes, &value, 1);
-                sum = fmaf(scores[g * n + t], value, sum);
+                chain[t % 4] = fmaf(scores[g * n + t], value, chain[t % 4]);
             }
-            out[g * head_dim + d] = sum;
+            out[g * head_dim + d] = (chain[0] + chain[2]) + (chain[1] + chain[3]);
         }
     }
 }

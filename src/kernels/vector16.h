@@ -28,6 +28,9 @@
 /* Cache blocking: weights of this many bytes stay in the second cache while all rows pass. */
 enum { BLOCK_BYTES = 256 * 1024 };
 
+/* From this many rows on, packed weights are unpacked into blocks of this size first. */
+enum { EXPAND_FROM_ROWS = 2 * TILE_ROWS, EXPANDED_BYTES = 64 * 1024 };
+
 enum { Q8_0_VALUES = 32, Q8_0_BYTES = 34 };
 
 INLINE uint16_t u16_at(const void *at)
@@ -64,18 +67,20 @@ INLINE void tile(float *y, size_t y_stride, const float *x, size_t x_stride, con
         EACH (o, O)
             sum[r][o] = v16_zero();
     if (format == FR_FORMAT_Q8_0) {
-        for (const uint8_t *block = w; i < n_in; block += Q8_0_BYTES)
+        for (const uint8_t *block = w; i < n_in; block += Q8_0_BYTES) {
+            v16 scale[ONE_OUTS];
+            EACH (o, O)
+                scale[o] = v16_set_f16(u16_at(block + o * row_bytes));
             for (size_t half = 0; half < Q8_0_VALUES; half += FR_LANES, i += FR_LANES) {
-                EACH (o, O) {
-                    const uint8_t *at = block + o * row_bytes;
-                    weight[o] = v16_mul(v16_set_f16(u16_at(at)), v16_load_i8(at + 2 + half));
-                }
+                EACH (o, O)
+                    weight[o] = v16_mul(scale[o], v16_load_i8(block + o * row_bytes + 2 + half));
                 EACH (r, R) {
                     v16 value = v16_load(x + r * x_stride + i);
                     EACH (o, O)
                         sum[r][o] = v16_fma(value, weight[o], sum[r][o]);
                 }
             }
+        }
     } else {
         for (; i + FR_LANES <= n_in; i += FR_LANES) {
             EACH (o, O)
@@ -120,6 +125,77 @@ INLINE void strip(float *y, size_t y_stride, const float *x, size_t x_stride, co
         tile(y + o, y_stride, x, x_stride, at, w->row_bytes, w->n_in, R, 1, format);
 }
 
+/* All rows over a range of outputs, TILE_ROWS at a time. */
+INLINE void strips(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                   const fr_packed *w, size_t first, size_t end, const fr_format format)
+{
+    for (; rows >= TILE_ROWS; rows -= TILE_ROWS) {
+        strip(y, y_stride, x, x_stride, w, first, end, TILE_ROWS, TILE_OUTS, format);
+        y += TILE_ROWS * y_stride;
+        x += TILE_ROWS * x_stride;
+    }
+    switch (rows) {
+    case 1:
+        strip(y, y_stride, x, x_stride, w, first, end, 1, ONE_OUTS, format);
+        break;
+#if TILE_ROWS > 2
+    case 2:
+        strip(y, y_stride, x, x_stride, w, first, end, 2, TILE_OUTS, format);
+        break;
+#endif
+#if TILE_ROWS > 3
+    case 3:
+        strip(y, y_stride, x, x_stride, w, first, end, 3, TILE_OUTS, format);
+        break;
+    case 4:
+        strip(y, y_stride, x, x_stride, w, first, end, 4, TILE_OUTS, format);
+        break;
+    case 5:
+        strip(y, y_stride, x, x_stride, w, first, end, 5, TILE_OUTS, format);
+        break;
+#endif
+    default:
+        break;
+    }
+}
+
+/* Rows first…end of the weights as f32: to [end - first][n_in]. */
+INLINE void expand(float *to, const fr_packed *w, size_t first, size_t end, const fr_format format)
+{
+    for (size_t o = first; o < end; o++, to += w->n_in) {
+        const uint8_t *row = w->data + o * w->row_bytes;
+        size_t i = 0;
+        if (format == FR_FORMAT_Q8_0) {
+            for (; i < w->n_in; i += Q8_0_VALUES, row += Q8_0_BYTES) {
+                v16 scale = v16_set_f16(u16_at(row));
+                v16_store(to + i, v16_mul(scale, v16_load_i8(row + 2)));
+                v16_store(to + i + FR_LANES, v16_mul(scale, v16_load_i8(row + 2 + FR_LANES)));
+            }
+        } else {
+            for (; i + FR_LANES <= w->n_in; i += FR_LANES)
+                v16_store(to + i, load16(row, i, format));
+            if (i < w->n_in)
+                v16_store_part(to + i, load16_part(row, i, w->n_in - i, format), w->n_in - i);
+        }
+    }
+}
+
+/* Many rows: a block of weights is unpacked once for all of them. The bits are the same, since a
+ * packed weight counts as its f32 value either way. */
+INLINE void linear_expanded(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                            const fr_packed *w, size_t first, size_t end, const fr_format format)
+{
+    float values[EXPANDED_BYTES / sizeof(float)] FR_ALIGNED(64);
+    const size_t block = EXPANDED_BYTES / sizeof(float) / w->n_in / TILE_OUTS * TILE_OUTS;
+    for (size_t from = first; from < end; from += block) {
+        size_t to = FR_MIN(from + block, end);
+        fr_packed plain = { FR_FORMAT_F32, (const uint8_t *)values, to - from, w->n_in,
+                            w->n_in * sizeof(float) };
+        expand(values, w, from, to, format);
+        strips(y + from, y_stride, x, x_stride, rows, &plain, 0, to - from, FR_FORMAT_F32);
+    }
+}
+
 INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                       const fr_packed *w, size_t first, size_t end, const fr_format format)
 {
@@ -127,38 +203,14 @@ INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride
         strip(y, y_stride, x, x_stride, w, first, end, 1, ONE_OUTS, format);
         return;
     }
-    size_t block = FR_MAX(BLOCK_BYTES / w->row_bytes / ONE_OUTS, 1) * ONE_OUTS;
-    for (size_t from = first; from < end; from += block) {
-        size_t to = FR_MIN(from + block, end), r = 0;
-        for (; r + TILE_ROWS <= rows; r += TILE_ROWS)
-            strip(y + r * y_stride, y_stride, x + r * x_stride, x_stride, w, from, to, TILE_ROWS,
-                  TILE_OUTS, format);
-        float *yr = y + r * y_stride;
-        const float *xr = x + r * x_stride;
-        switch (rows - r) { /* at most TILE_ROWS - 1 are left */
-        case 1:
-            strip(yr, y_stride, xr, x_stride, w, from, to, 1, ONE_OUTS, format);
-            break;
-#if TILE_ROWS > 2
-        case 2:
-            strip(yr, y_stride, xr, x_stride, w, from, to, 2, TILE_OUTS, format);
-            break;
-#endif
-#if TILE_ROWS > 3
-        case 3:
-            strip(yr, y_stride, xr, x_stride, w, from, to, 3, TILE_OUTS, format);
-            break;
-        case 4:
-            strip(yr, y_stride, xr, x_stride, w, from, to, 4, TILE_OUTS, format);
-            break;
-        case 5:
-            strip(yr, y_stride, xr, x_stride, w, from, to, 5, TILE_OUTS, format);
-            break;
-#endif
-        default:
-            break;
-        }
+    if (format != FR_FORMAT_F32 && rows >= EXPAND_FROM_ROWS &&
+        w->n_in * TILE_OUTS * sizeof(float) <= EXPANDED_BYTES) {
+        linear_expanded(y, y_stride, x, x_stride, rows, w, first, end, format);
+        return;
     }
+    size_t block = FR_MAX(BLOCK_BYTES / w->row_bytes / ONE_OUTS, 1) * ONE_OUTS;
+    for (size_t from = first; from < end; from += block)
+        strips(y, y_stride, x, x_stride, rows, w, from, FR_MIN(from + block, end), format);
 }
 
 static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
@@ -278,60 +330,51 @@ static void add(float *y, const float *x, float scale, size_t n)
     }
 }
 
-/* out[0…G-1][16·D numbers] = sum over positions of scores · values; the last vector may be a part.
- */
+/* D vectors of a head: the sum over positions of score times value. The last vector of a head may
+ * be a part. */
 INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, const float *scores, size_t n,
-                   size_t head_dim, size_t part, const size_t G, const size_t D,
-                   const fr_format format)
+                   size_t part, const size_t D, const fr_format format)
 {
-    v16 sum[4][4], value[4];
-    EACH (g, G)
+    enum { CHAINS = 4 };
+    v16 chain[CHAINS][GATHER_WIDE];
+    EACH (c, CHAINS)
         EACH (d, D)
-            sum[g][d] = v16_zero();
-    for (size_t t = 0; t < n; t++, v += v_row_bytes) {
-        if (part == FR_LANES) {
-            EACH (d, D)
-                value[d] = load16(v, d * FR_LANES, format);
-        } else {
-            value[0] = load16_part(v, 0, part, format);
+            chain[c][d] = v16_zero();
+    for (size_t t = 0; t < n; t += CHAINS)
+        EACH (c, CHAINS) {
+            if (t + c >= n)
+                break;
+            const uint8_t *at = v + (t + c) * v_row_bytes;
+            v16 score = v16_set(scores[t + c]);
+            EACH (d, D) {
+                v16 value = part == FR_LANES ? load16(at, d * FR_LANES, format)
+                                             : load16_part(at, 0, part, format);
+                chain[c][d] = v16_fma(score, value, chain[c][d]);
+            }
         }
-        EACH (g, G) {
-            v16 score = v16_set(scores[g * n + t]);
-            EACH (d, D)
-                sum[g][d] = v16_fma(score, value[d], sum[g][d]);
-        }
-    }
-    EACH (g, G)
-        EACH (d, D)
-            v16_store_part(out + g * head_dim + d * FR_LANES, sum[g][d], part);
-}
-
-INLINE void gather_heads(float *out, const uint8_t *v, const float *scores, size_t n,
-                         size_t head_dim, const size_t G, const fr_format format)
-{
-    const size_t value_bytes = format == FR_FORMAT_F32 ? 4 : 2, row_bytes = head_dim * value_bytes;
-    size_t d = 0;
-    for (; d + GATHER_WIDE * FR_LANES <= head_dim; d += GATHER_WIDE * FR_LANES)
-        gather(out + d, v + d * value_bytes, row_bytes, scores, n, head_dim, FR_LANES, G,
-               GATHER_WIDE, format);
-    for (; d < head_dim; d += FR_LANES) {
-        size_t part = FR_MIN((size_t)FR_LANES, head_dim - d);
-        gather(out + d, v + d * value_bytes, row_bytes, scores, n, head_dim, part, G, 1, format);
-    }
+    EACH (d, D)
+        v16_store_part(
+            out + d * FR_LANES,
+            v16_add(v16_add(chain[0][d], chain[2][d]), v16_add(chain[1][d], chain[3][d])), part);
 }
 
 INLINE void attend_in(float *out, const float *q, const void *k, const void *v, size_t group,
                       size_t n, size_t head_dim, float scale, float *scores, const fr_format format)
 {
-    fr_packed keys = { format, k, n, head_dim, head_dim * (format == FR_FORMAT_F32 ? 4 : 2) };
+    const size_t value_bytes = format == FR_FORMAT_F32 ? 4 : 2, row_bytes = head_dim * value_bytes;
+    fr_packed keys = { format, k, n, head_dim, row_bytes };
     linear_in(scores, n, q, head_dim, group, &keys, 0, n, format);
-    for (size_t g = 0; g < group; g++)
-        softmax(scores + g * n, n, scale);
-    size_t g = 0;
-    for (; g + GATHER_HEADS <= group; g += GATHER_HEADS)
-        gather_heads(out + g * head_dim, v, scores + g * n, n, head_dim, GATHER_HEADS, format);
-    for (; g < group; g++)
-        gather_heads(out + g * head_dim, v, scores + g * n, n, head_dim, 1, format);
+    for (size_t g = 0; g < group; g++, scores += n, out += head_dim) {
+        const uint8_t *at = v;
+        size_t d = 0;
+        softmax(scores, n, scale);
+        for (; d + GATHER_WIDE * FR_LANES <= head_dim; d += GATHER_WIDE * FR_LANES)
+            gather(out + d, at + d * value_bytes, row_bytes, scores, n, FR_LANES, GATHER_WIDE,
+                   format);
+        for (; d < head_dim; d += FR_LANES)
+            gather(out + d, at + d * value_bytes, row_bytes, scores, n,
+                   FR_MIN((size_t)FR_LANES, head_dim - d), 1, format);
+    }
 }
 
 static void attend(float *out, const float *q, const void *k, const void *v, fr_format format,

@@ -1,9 +1,13 @@
 /* forward.c: runs the architecture's operation list on the rows of a step.
  *
  * A step is one task of the pool: every thread walks the whole list and takes its share of each
- * operation (outputs of a product, rows of a norm, heads of attention); where an operation needs
- * what another thread wrote, all meet at a barrier. That costs one wake-up a step instead of one
- * an operation: ten barriers a layer would otherwise outweigh the work of a small model.
+ * operation; where an operation needs what another thread wrote, all meet at a barrier. That costs
+ * one wake-up a step instead of one an operation. Shares are cut so that meetings are rare, four a
+ * layer for llama:
+ *
+ *   outputs   of products and of what is elementwise behind them: columns, for all rows
+ *   heads     queries, keys, values, attention: a key-value head and its queries, for all rows
+ *   own       the normed row, H: cheap, so each thread makes all of it in memory of its own
  *
  * Which thread computes what is never visible: each output is made by one thread, from its own
  * row, by kernels that do not look at the others (kernels/kernels.h). */
@@ -69,7 +73,7 @@ typedef struct {
     const fr_row *rows;
     size_t n, n_logits;
     float *logits;
-    float *value[FR_VALUE_COUNT]; /* [n][width] */
+    float *value[FR_VALUE_COUNT]; /* [n][width]; of H one for each thread */
     size_t width[FR_VALUE_COUNT];
     float *angles;                    /* [n][rope_dim] cos, sin */
     float *scores;                    /* [threads][group][longest] */
@@ -77,16 +81,18 @@ typedef struct {
     float *low;                       /* [threads][n][rank]: the adapter's inner values */
     float *high;                      /* [n][widest]: what it adds */
     size_t scores_n, addend_n, low_n; /* of one thread, of all, of one thread */
+    bool by_heads;  /* there are enough key-value heads to deal them out to the threads */
     uint32_t *live; /* [n] which rows are computed on; only those with logits behind the last
                        attention */
     barrier barrier;
 } step;
 
-/* One thread's walk: how many rows are live, and what was touched since the last barrier. */
+/* One thread's walk: how many rows are live, and what was touched since the last barrier: written
+ * in shares, and read beyond the own share. Bits by fr_value. */
 typedef struct {
     step *s;
     size_t thread, threads, n_live;
-    unsigned written, read; /* bits by fr_value */
+    unsigned written, read;
 } walk;
 
 static void share(const walk *w, size_t n, size_t unit, size_t *first, size_t *end)
@@ -96,6 +102,37 @@ static void share(const walk *w, size_t n, size_t unit, size_t *first, size_t *e
     *end = FR_MIN(units * (w->thread + 1) / w->threads * unit, n);
 }
 
+static size_t rounded(size_t n)
+{
+    return (n + OUTPUTS_AT_ONCE - 1) / OUTPUTS_AT_ONCE * OUTPUTS_AT_ONCE;
+}
+
+static float *value_of(const walk *w, fr_value v)
+{
+    const step *s = w->s;
+    size_t own = v == FR_VALUE_H ? w->thread * rounded(s->n * s->width[v]) : 0;
+    return s->value[v] + own;
+}
+
+static bool is_of_heads(const step *s, fr_value v)
+{
+    fr_dim dim = fr_value_dim(v);
+    return s->by_heads && (dim == FR_DIM_Q || dim == FR_DIM_KV);
+}
+
+/* The columns of a value that this thread makes. */
+static void share_columns(const walk *w, fr_value v, size_t *first, size_t *end)
+{
+    size_t heads = w->s->m->shape.n_kv_heads, width = w->s->width[v];
+    if (!is_of_heads(w->s, v)) {
+        share(w, width, OUTPUTS_AT_ONCE, first, end);
+        return;
+    }
+    share(w, heads, 1, first, end);
+    *first *= width / heads;
+    *end *= width / heads;
+}
+
 static void embed(const walk *w, const fr_op *op)
 {
     step *s = w->s;
@@ -103,19 +140,21 @@ static void embed(const walk *w, const fr_op *op)
     const fr_packed *table = model_weight_of(s->m, op->weight, 0)->matrix;
     share(w, w->n_live, 1, &first, &end);
     for (size_t r = first; r < end; r++)
-        fr_packed_row(table, (size_t)s->rows[r].token, s->value[op->out] + r * s->width[op->out]);
+        fr_packed_row(table, (size_t)s->rows[r].token,
+                      value_of(w, op->out) + r * s->width[op->out]);
 }
 
 static void norm(const walk *w, const fr_op *op, size_t layer)
 {
     step *s = w->s;
-    size_t first, end, width = s->width[op->in];
+    size_t first = 0, end = w->n_live, width = s->width[op->in];
     size_t group = fr_shape_dim(&s->m->shape, fr_arch_slot(s->m->arch, op->weight)->cols);
     const float *weight = model_weight_of(s->m, op->weight, layer)->vector;
-    share(w, w->n_live, 1, &first, &end);
+    float *out = value_of(w, op->out), *in = value_of(w, op->in);
+    if (op->out != FR_VALUE_H)
+        share(w, w->n_live, 1, &first, &end);
     for (size_t at = first * width; at < end * width; at += group)
-        s->k->rmsnorm(s->value[op->out] + at, s->value[op->in] + at, weight, group,
-                      s->m->shape.norm_eps);
+        s->k->rmsnorm(out + at, in + at, weight, group, s->m->shape.norm_eps);
 }
 
 /* y[…][first…end] += scale · b · a · x for this thread's outputs. The inner values are few, so each
@@ -136,11 +175,11 @@ static void linear(const walk *w, const fr_op *op, size_t layer)
     step *s = w->s;
     const fr_packed *matrix = model_weight_of(s->m, op->weight, layer)->matrix;
     size_t first, end, n_in = s->width[op->in], n_out = s->width[op->out];
-    share(w, n_out, OUTPUTS_AT_ONCE, &first, &end);
+    share_columns(w, op->out, &first, &end);
     if (first == end)
         return;
-    float *out = s->value[op->out], *y = op->add ? s->addend : out;
-    s->k->linear(y, n_out, s->value[op->in], n_in, w->n_live, matrix, first, end);
+    float *in = value_of(w, op->in), *out = s->value[op->out], *y = op->add ? s->addend : out;
+    s->k->linear(y, n_out, in, n_in, w->n_live, matrix, first, end);
     if (op->bias != FR_SLOT_NONE) {
         const float *bias = model_weight_of(s->m, op->bias, layer)->vector;
         for (size_t r = 0; r < w->n_live; r++)
@@ -149,53 +188,90 @@ static void linear(const walk *w, const fr_op *op, size_t layer)
     const adapter_part *part =
         s->adapter != NULL ? &s->adapter->parts[layer * FR_SLOT_COUNT + op->weight] : NULL;
     if (part != NULL && part->rank != 0)
-        add_adapter(w, part, y, n_out, s->value[op->in], n_in, first, end);
+        add_adapter(w, part, y, n_out, in, n_in, first, end);
     for (size_t r = 0; op->add && r < w->n_live; r++)
         s->k->add(out + r * n_out + first, y + r * n_out + first, 1, end - first);
+}
+
+/* Rows × heads: either all rows of the own heads, or the own rows of all heads. */
+static void share_heads(const walk *w, size_t n_rows, size_t *first_row, size_t *end_row,
+                        size_t *first_head, size_t *end_head)
+{
+    size_t heads = w->s->m->shape.n_kv_heads;
+    *first_row = *first_head = 0;
+    *end_row = n_rows;
+    *end_head = heads;
+    if (w->s->by_heads)
+        share(w, heads, 1, first_head, end_head);
+    else
+        share(w, n_rows, 1, first_row, end_row);
 }
 
 static void rope(const walk *w, const fr_op *op)
 {
     step *s = w->s;
     const fr_shape *shape = &s->m->shape;
-    size_t first, end, width = s->width[op->out];
-    share(w, w->n_live, 1, &first, &end);
-    for (size_t r = first; r < end; r++)
-        fr_rope_turn(s->value[op->out] + r * width, s->angles + r * shape->rope_dim,
-                     width / shape->head_dim, shape->head_dim, shape->rope_dim,
-                     s->m->arch->rope == FR_ROPE_HALVES);
+    size_t row, end_row, head, end_head, width = s->width[op->out];
+    size_t group = width / shape->head_dim / shape->n_kv_heads;
+    share_heads(w, w->n_live, &row, &end_row, &head, &end_head);
+    for (; row < end_row; row++)
+        fr_rope_turn(s->value[op->out] + row * width + head * group * shape->head_dim,
+                     s->angles + row * shape->rope_dim, (end_head - head) * group, shape->head_dim,
+                     shape->rope_dim, s->m->arch->rope == FR_ROPE_HALVES);
 }
 
 static void store_keys_and_values(const walk *w, const fr_op *op, size_t layer)
 {
     step *s = w->s;
     const fr_shape *shape = &s->m->shape;
-    size_t first, end, dim = shape->head_dim, bytes = fr_format_find(s->kv->format)->block_bytes;
-    share(w, s->n * shape->n_kv_heads, 1, &first, &end);
-    for (size_t i = first; i < end; i++) {
-        size_t r = i / shape->n_kv_heads, h = i % shape->n_kv_heads;
-        size_t at = s->rows[r].position * dim * bytes;
-        const fr_value from[2] = { op->in2, op->in3 };
-        for (size_t which = 0; which < 2; which++)
-            s->k->narrow(kv_at(s->kv, s->rows[r].sequence, layer, which, h) + at, s->kv->format,
-                         s->value[from[which]] + i * dim, dim);
-    }
+    size_t row, end_row, first_head, end_head, dim = shape->head_dim;
+    size_t bytes = dim * fr_format_find(s->kv->format)->block_bytes;
+    const fr_value from[2] = { op->in2, op->in3 };
+    share_heads(w, s->n, &row, &end_row, &first_head, &end_head);
+    for (; row < end_row; row++)
+        for (size_t h = first_head; h < end_head; h++)
+            for (size_t which = 0; which < 2; which++)
+                s->k->narrow(kv_at(s->kv, s->rows[row].sequence, layer, which, h) +
+                                 s->rows[row].position * bytes,
+                             s->kv->format,
+                             s->value[from[which]] + (row * shape->n_kv_heads + h) * dim, dim);
 }
 
-/* Rows and heads are dealt out in turn: later rows of a prompt have more to look at. */
-static void attend(const walk *w, const fr_op *op, size_t layer)
+static void attend_head(const walk *w, const fr_op *op, size_t layer, size_t live, size_t head)
 {
     step *s = w->s;
     const fr_shape *shape = &s->m->shape;
-    size_t heads = shape->n_kv_heads, group = shape->n_heads / heads, dim = shape->head_dim;
-    float scale = 1 / sqrtf((float)dim);
-    for (size_t i = w->thread; i < w->n_live * heads; i += w->threads) {
-        const fr_row *row = &s->rows[s->live[i / heads]];
-        size_t at = (i / heads) * s->width[op->in] + i % heads * group * dim;
-        s->k->attend(s->value[op->out] + at, s->value[op->in] + at,
-                     kv_at(s->kv, row->sequence, layer, 0, i % heads),
-                     kv_at(s->kv, row->sequence, layer, 1, i % heads), s->kv->format, group,
-                     (size_t)row->position + 1, dim, scale, s->scores + w->thread * s->scores_n);
+    const fr_row *row = &s->rows[s->live[live]];
+    size_t group = shape->n_heads / shape->n_kv_heads, dim = shape->head_dim;
+    size_t at = live * s->width[op->in] + head * group * dim;
+    s->k->attend(
+        s->value[op->out] + at, s->value[op->in] + at, kv_at(s->kv, row->sequence, layer, 0, head),
+        kv_at(s->kv, row->sequence, layer, 1, head), s->kv->format, group,
+        (size_t)row->position + 1, dim, 1 / sqrtf((float)dim), s->scores + w->thread * s->scores_n);
+}
+
+/* All rows of the own heads; or rows and heads dealt out in turn, since later rows of a prompt have
+ * more to look at. */
+static void attend(const walk *w, const fr_op *op, size_t layer)
+{
+    size_t heads = w->s->m->shape.n_kv_heads, first = 0, end = heads;
+    if (w->s->by_heads)
+        share(w, heads, 1, &first, &end);
+    for (size_t head = first; head < end; head++)
+        for (size_t r = 0; r < w->n_live; r++)
+            if (w->s->by_heads || (r * heads + head) % w->threads == w->thread)
+                attend_head(w, op, layer, r, head);
+}
+
+static void silu_mul(const walk *w, const fr_op *op)
+{
+    step *s = w->s;
+    size_t first, end, width = s->width[op->out];
+    share_columns(w, op->out, &first, &end);
+    for (size_t r = 0; r < w->n_live; r++) {
+        size_t at = r * width + first;
+        s->k->silu_mul(s->value[op->out] + at, s->value[op->in] + at, s->value[op->in2] + at,
+                       end - first);
     }
 }
 
@@ -207,7 +283,7 @@ static void keep_rows_with_logits(step *s)
         if (!s->rows[r].want_logits)
             continue;
         for (size_t v = 0; v < FR_VALUE_COUNT && kept != r; v++)
-            if (s->value[v] != NULL && s->value[v] != s->logits)
+            if (s->value[v] != NULL && v != FR_VALUE_LOGITS && v != FR_VALUE_H)
                 memcpy(s->value[v] + kept * s->width[v], s->value[v] + r * s->width[v],
                        s->width[v] * sizeof(float));
         s->live[kept++] = (uint32_t)r;
@@ -216,23 +292,39 @@ static void keep_rows_with_logits(step *s)
 
 static unsigned bit(fr_value v)
 {
-    return v != FR_VALUE_NONE ? 1u << v : 0;
+    return v != FR_VALUE_NONE && v != FR_VALUE_H ? 1u << v : 0; /* H is nobody else's business */
+}
+
+/* Which values an operation reads beyond the share that it writes. */
+static unsigned reads_of_others(const step *s, const fr_op *op)
+{
+    switch (op->kind) {
+    case FR_OP_NORM:
+    case FR_OP_LINEAR:
+    case FR_OP_LOGITS:
+        return bit(op->in);
+    case FR_OP_ROPE:
+    case FR_OP_ATTENTION:
+        return s->by_heads ? 0 : bit(op->in) | bit(op->in2) | bit(op->in3);
+    case FR_OP_SILU_MUL: /* columns of both, as the products before wrote them */
+    case FR_OP_EMBED:
+    case FR_OP_NONE:
+        break;
+    }
+    return 0;
 }
 
 /* Waits where this operation reads what others wrote since the last meeting, or overwrites what
  * they may still read. Every thread comes to the same answer. */
 static void meet_before(walk *w, const fr_op *op)
 {
-    unsigned reads = bit(op->in) | bit(op->in2) | bit(op->in3), writes = bit(op->out);
-    if (op->add) { /* the addend is one for all such operations */
-        reads |= writes;
-        writes |= 1u << FR_VALUE_COUNT;
-    }
-    if ((reads & w->written) != 0 || (writes & (w->written | w->read)) != 0) {
+    unsigned reads = reads_of_others(w->s, op), writes = bit(op->out);
+    unsigned addend = op->add ? 1u << FR_VALUE_COUNT : 0; /* one for all, its columns vary */
+    if ((reads & w->written) != 0 || (writes & w->read) != 0 || (addend & w->written) != 0) {
         meet(&w->s->barrier);
         w->written = w->read = 0;
     }
-    w->written |= writes;
+    w->written |= writes | addend;
     w->read |= reads;
 }
 
@@ -261,17 +353,15 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
             if (w->thread == 0)
                 keep_rows_with_logits(s);
             w->n_live = s->n_logits;
+            meet(&s->barrier);
+        } else if (!s->by_heads) {
+            meet(&s->barrier);
         }
-        meet(&s->barrier);
         attend(w, op, layer);
         break;
-    case FR_OP_SILU_MUL: {
-        size_t first, end;
-        share(w, w->n_live * s->width[op->out], OUTPUTS_AT_ONCE, &first, &end);
-        s->k->silu_mul(s->value[op->out] + first, s->value[op->in] + first,
-                       s->value[op->in2] + first, end - first);
+    case FR_OP_SILU_MUL:
+        silu_mul(w, op);
         break;
-    }
     case FR_OP_NONE:
         break;
     }
@@ -328,11 +418,6 @@ static int check_rows(const fr_model *m, fr_kv *kv, const fr_row *rows, size_t n
     return 0;
 }
 
-static size_t rounded(size_t n)
-{
-    return (n + OUTPUTS_AT_ONCE - 1) / OUTPUTS_AT_ONCE * OUTPUTS_AT_ONCE;
-}
-
 /* Lays the values of a step out in the state's memory, which grows to the largest step seen. */
 static int make_room(step *s, size_t longest, fr_err *err)
 {
@@ -341,7 +426,7 @@ static int make_room(step *s, size_t longest, fr_err *err)
     for (size_t v = 0; v < FR_VALUE_COUNT; v++) {
         s->width[v] = fr_shape_dim(shape, fr_value_dim((fr_value)v));
         if (v != FR_VALUE_LOGITS) {
-            total += rounded(s->n * s->width[v]);
+            total += rounded(s->n * s->width[v]) * (v == FR_VALUE_H ? threads : 1);
             widest = FR_MAX(widest, s->width[v]);
         }
     }
@@ -362,7 +447,8 @@ static int make_room(step *s, size_t longest, fr_err *err)
     float *at = memory->at;
     for (size_t v = 0; v < FR_VALUE_COUNT; v++) {
         s->value[v] = v == FR_VALUE_LOGITS ? s->logits : s->width[v] != 0 ? at : NULL;
-        at += v == FR_VALUE_LOGITS ? 0 : rounded(s->n * s->width[v]);
+        at += v == FR_VALUE_LOGITS ? 0
+                                   : rounded(s->n * s->width[v]) * (v == FR_VALUE_H ? threads : 1);
     }
     s->angles = at;
     s->scores = s->angles + rounded(s->n * shape->rope_dim);
@@ -398,6 +484,8 @@ int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr
     }
     int threads = flops < kv->alone_flops ? 1 : fr_pool_threads(pool);
     s.barrier.threads = (unsigned)threads;
+    size_t heads = m->shape.n_kv_heads;
+    s.by_heads = heads % (size_t)threads == 0 || heads >= 2 * (size_t)threads;
     FR_TRY(make_room(&s, longest, err));
     for (size_t i = 0; i < n; i++) {
         s.live[i] = (uint32_t)i;

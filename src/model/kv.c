@@ -7,14 +7,7 @@
 #include "base/mem.h"
 #include "model/model_priv.h"
 
-/* The format that new states keep: docs/decisions/0002. */
-static const fr_format KV_FORMAT = FR_FORMAT_F32;
 static const double ALONE_FLOPS = 2e6;
-
-size_t fr_shape_kv_bytes_per_token(const fr_shape *s)
-{
-    return 2 * s->n_layers * fr_shape_dim(s, FR_DIM_KV) * fr_format_find(KV_FORMAT)->block_bytes;
-}
 
 int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_format format,
                  fr_kv **out, fr_err *err)
@@ -53,7 +46,7 @@ int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_forma
 
 int fr_kv_new(const fr_model *m, size_t n_sequences, size_t context, fr_kv **out, fr_err *err)
 {
-    return fr_kv_new_in(m, n_sequences, context, KV_FORMAT, out, err);
+    return fr_kv_new_in(m, n_sequences, context, m->shape.kv_format, out, err);
 }
 
 void fr_kv_free(fr_kv *kv)

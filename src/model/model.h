@@ -26,7 +26,8 @@ typedef struct {
     size_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn_dim, n_vocab, context;
     float norm_eps, rope_theta;
     size_t rope_dim;
-    bool tied; /* the output matrix is the embedding */
+    bool tied;           /* the output matrix is the embedding */
+    fr_format kv_format; /* of keys and values in a state: F32, or F16 (docs/decisions/0002) */
 } fr_shape;
 
 int fr_model_open(const char *path, fr_model **out, fr_err *err);
@@ -46,6 +47,9 @@ uint64_t fr_model_weight_bytes(const fr_model *m);
 double fr_shape_flops_per_token(const fr_shape *s, size_t position, bool with_logits);
 /** Bytes of KV cache a token takes. */
 size_t fr_shape_kv_bytes_per_token(const fr_shape *s);
+
+/** The tokenizer of a file, also of one that holds nothing else. */
+int fr_model_vocab_open(const char *path, fr_tokenizer **out, fr_err *err);
 
 /* ---- adapters ---------------------------------------------------------------------------- */
 

@@ -111,12 +111,18 @@ int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err)
                        "'%s' lacks the tensor 'token_embd.weight'", fr_gguf_path(file));
     s.n_vocab = (size_t)embedding->dims[1];
     s.tied = fr_gguf_tensor(file, "output.weight") == NULL;
+    s.kv_format = embedding->format == FR_FORMAT_F32 ? FR_FORMAT_F32 : FR_FORMAT_F16;
     fr_err cause = { 0 };
     if (fr_shape_check(&s, &cause) != 0)
         return fr_fail(err, FR_E_FORMAT, cause.hint, "'%s': %s", fr_gguf_path(file), cause.what);
     FR_TRY(refuse_unsupported(file, &s, err));
     *out = s;
     return 0;
+}
+
+size_t fr_shape_kv_bytes_per_token(const fr_shape *s)
+{
+    return 2 * s->n_layers * fr_shape_dim(s, FR_DIM_KV) * fr_format_find(s->kv_format)->block_bytes;
 }
 
 static double list_flops(const fr_shape *s, const fr_op *ops, size_t n, size_t position)

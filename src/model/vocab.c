@@ -146,3 +146,14 @@ int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_er
     v.pre = t.pre;
     return fr_tokenizer_new(&v, out, err) != 0 ? fr_err_within(err, "'%s'", fr_gguf_path(file)) : 0;
 }
+
+int fr_model_vocab_open(const char *path, fr_tokenizer **out, fr_err *err)
+{
+    FR_AUTOPTR(fr_gguf) file = NULL;
+    FR_TRY(fr_gguf_open(path, &file, err));
+    size_t n = 0;
+    if (!fr_gguf_array(file, "tokenizer.ggml.tokens", &n))
+        return fr_fail(err, FR_E_FORMAT, "Take a model file that carries its tokenizer.",
+                       "'%s' has no tokenizer", path);
+    return fr_vocab_read(file, n, out, err);
+}

@@ -1,75 +1,9 @@
 #include "train/feed.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/random.h"
-
-/* ---- rows ------------------------------------------------------------------------------------ */
-
-void fr_rows_fini(fr_rows *r)
-{
-    for (size_t i = 0; i < r->n_texts; i++)
-        free(r->texts[i]);
-    free(r->texts);
-    free(r->rows);
-    *r = (fr_rows){ 0 };
-}
-
-static fr_str keep(fr_rows *r, const json_t *text)
-{
-    const size_t n = json_string_length(text);
-    FR_GROW(r->texts, r->n_texts, r->cap_texts);
-    char *copy = fr_dup_n(json_string_value(text), n);
-    r->texts[r->n_texts++] = copy;
-    return (fr_str){ copy, n };
-}
-
-static int read_row(fr_rows *r, const json_t *row, const char *path, size_t line, fr_err *err)
-{
-    const json_t *text = json_object_get(row, "text"), *input = json_object_get(row, "input"),
-                 *output = json_object_get(row, "output");
-    fr_example example = { 0 };
-    if (json_is_string(input) && json_is_string(output)) {
-        example.input = keep(r, input);
-        example.output = keep(r, output);
-    } else if (json_is_string(text)) {
-        example.output = keep(r, text);
-    } else {
-        return fr_fail(
-            err, FR_E_FORMAT, "Write {\"input\": \"…\", \"output\": \"…\"} or {\"text\": \"…\"}.",
-            "%s:%zu: expected an object with the texts input and output, or text", path, line);
-    }
-    FR_GROW(r->rows, r->n, r->cap);
-    r->rows[r->n++] = example;
-    return 0;
-}
-
-int fr_rows_read(const char *path, fr_rows *out, fr_err *err)
-{
-    FR_AUTO(fr_buf) bytes = { .limit_bytes = (size_t)1 << 32 };
-    FR_TRY(fr_file_read(path, bytes.limit_bytes, &bytes, err));
-    fr_str rest = fr_buf_str(&bytes), line;
-    for (size_t number = 1; fr_str_next(&rest, '\n', &line); number++) {
-        line = fr_str_trim(line);
-        if (line.n == 0)
-            continue;
-        json_error_t why;
-        json_t *row = json_loadb(line.at, line.n, 0, &why);
-        if (row == NULL)
-            return fr_fail(err, FR_E_FORMAT, "One JSON object a line.", "%s:%zu: %s", path, number,
-                           why.text);
-        const int rc = read_row(out, row, path, number, err);
-        json_decref(row);
-        if (rc != 0)
-            return rc;
-    }
-    if (out->n == 0)
-        return fr_fail(err, FR_E_FORMAT, NULL, "'%s' has no rows", path);
-    return 0;
-}
 
 /* ---- corpora --------------------------------------------------------------------------------- */
 

@@ -30,17 +30,6 @@ FR_AUTO_DEFINE(fr_corpus);
 /** BOS + input + output + EOS with loss on output and EOS; an empty input: loss everywhere. */
 int fr_corpus_add(fr_corpus *c, const fr_tokenizer *t, fr_example row, fr_err *err);
 
-/** Rows of a JSONL file: {"input", "output"} or {"text"}. memory is owned by the caller. */
-typedef struct {
-    fr_example *rows;
-    size_t n, cap;
-    char **texts; /* what the rows point into */
-    size_t n_texts, cap_texts;
-} fr_rows;
-int fr_rows_read(const char *path, fr_rows *out, fr_err *err);
-void fr_rows_fini(fr_rows *r);
-FR_AUTO_DEFINE(fr_rows);
-
 /** A piece that fits the sequence, of a source. */
 typedef struct {
     const int32_t *ids;

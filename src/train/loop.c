@@ -193,8 +193,6 @@ static double recent_loss(const fr_train_state *st)
     return n > 0 ? total / (double)n : NAN;
 }
 
-static double dev_loss(session *s, const fr_stage *stage);
-
 static void step(session *s)
 {
     const int64_t from_ns = fr_now_monotonic_ns();
@@ -281,19 +279,22 @@ static void keep_best(session *s)
 }
 
 /* True: the stage is over, by reaching its loss or by running out of patience. */
-static bool watch(session *s)
+static bool watch(session *s, bool at_end)
 {
     fr_train_state *st = &s->state;
     const fr_stage *stage = &s->loop->stages[st->stage];
-    if (stage->dev == NULL || st->stage_tokens < st->next_eval)
+    if (stage->dev == NULL || (st->stage_tokens < st->next_eval && !at_end))
         return false;
     st->next_eval = st->stage_tokens + stage->eval_every;
     const double loss = dev_loss(s, stage);
     st->dev_last = loss;
     if (isnan(st->dev_first))
         st->dev_first = loss;
-    fr_log(FR_LOG_INFO, "%s: %llu tokens, loss %.4f, dev loss %.4f", stage->name,
-           (unsigned long long)st->tokens, recent_loss(st), loss);
+    if (st->n_recent == 0)
+        fr_log(FR_LOG_INFO, "%s: before training, dev loss %.4f", stage->name, loss);
+    else
+        fr_log(FR_LOG_INFO, "%s: %llu tokens, loss %.4f, dev loss %.4f", stage->name,
+               (unsigned long long)st->tokens, recent_loss(st), loss);
     if (s->log != NULL) {
         fprintf(s->log, "%llu,%llu,%s,%.5f,%.5f,,,%.1f\n", (unsigned long long)st->step,
                 (unsigned long long)st->tokens, stage->name, recent_loss(st), loss, elapsed_s(s));
@@ -353,7 +354,8 @@ static int train(session *s, fr_err *err)
         keep_best(s);
     while (st->stage < loop->n_stages && !s->early && !s->budget) {
         const fr_stage *stage = &loop->stages[st->stage];
-        if (watch(s) || st->stage_tokens >= stage->tokens) {
+        const bool at_end = st->stage_tokens >= stage->tokens;
+        if (watch(s, at_end) || at_end) {
             if (!s->early)
                 FR_TRY(next_stage(s, err));
             continue;
@@ -376,14 +378,10 @@ static int train(session *s, fr_err *err)
         if ((double)(fr_now_monotonic_ns() - s->last_save_ns) * 1e-9 >= loop->checkpoint_every_s)
             FR_TRY(save(s, err));
     }
-    if (s->best != NULL && !isnan(st->dev_best)) {
-        const fr_stage *last = &loop->stages[FR_MIN(st->stage, loop->n_stages - 1)];
-        const double loss = last->dev != NULL ? dev_loss(s, last) : NAN;
-        if (loss < st->dev_best)
-            st->dev_best = loss;
-        else
-            memcpy(loop->weights->tw, s->best, loop->weights->n_trained * sizeof(float));
-    }
+    if (s->budget)
+        watch(s, true);
+    if (s->best != NULL && !isnan(st->dev_best))
+        memcpy(loop->weights->tw, s->best, loop->weights->n_trained * sizeof(float));
     return save(s, err);
 }
 

@@ -22,6 +22,24 @@ typedef struct {
     fr_str input, output;
 } fr_example;
 
+/** Rows of a file. `rows` points into texts that it owns. */
+typedef struct {
+    fr_example *rows;
+    size_t n, cap;
+    char **texts;
+    size_t n_texts, cap_texts;
+} fr_rows;
+/**
+ * Appends the rows of a JSONL file. A row is {"input", "output"}, {"text"}, {"prompt",
+ * "completion"}, {"instruction", "input", "output"} (Alpaca), {"conversations": [{"from",
+ * "value"}…]} (ShareGPT) or {"messages": [{"role", "content"}…]} (OpenAI); of a conversation the
+ * last answer is the output, and all before it the input, a turn a line.
+ * FR_E_FORMAT names file, line and what was expected.
+ */
+int fr_rows_read(const char *path, fr_rows *out, fr_err *err);
+void fr_rows_fini(fr_rows *r);
+FR_AUTO_DEFINE(fr_rows);
+
 typedef struct {
     fr_train_method method;
     const char *base;           /* GGUF; NULL for scratch */

@@ -247,6 +247,24 @@ static void what_one_document_says_is_not_seen_by_the_next(void **state)
     assert_true(fr_graph_run(g, &d.batch, 0) == fr_graph_run(g, &other.batch, 0));
 }
 
+static void weight_decay_shrinks_matrices_and_leaves_norms_alone(void **state)
+{
+    (void)state;
+    FR_AUTOPTR(fr_graph) g = NULL;
+    FR_AUTO(fr_weights) w = { 0 }, before = { 0 };
+    assert_int_equal(fr_weights_init(&w, &SHAPE, false, NULL), 0);
+    assert_int_equal(fr_weights_init(&before, &SHAPE, false, NULL), 0);
+    fill(&w);
+    fill(&before);
+    assert_int_equal(fr_graph_new(&w, NULL, MAX_TOKENS, 16, &g, NULL), 0);
+    fr_graph_update(g, &(fr_update){ 0.1, 0.9, 0.95, 1e-8, 0.5, 1 }, 1); /* no gradient at all */
+    for (size_t i = 0; i < w.n_params; i++) {
+        const float keep = w.params[i].rows == 1 ? 1.0f : 0.95f;
+        for (size_t j = 0; j < w.params[i].n; j++)
+            assert_true(fabsf(w.params[i].w[j] - keep * before.params[i].w[j]) < 1e-6f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_frozen_base_gets_no_gradients_and_does_not_move),
         cmocka_unit_test(accumulation_is_the_mean_over_the_windows_tokens_not_of_means),
         cmocka_unit_test(what_one_document_says_is_not_seen_by_the_next),
+        cmocka_unit_test(weight_decay_shrinks_matrices_and_leaves_norms_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,160 @@
+/* `frugal adapt --init DATA`: a task file to begin with, and the data split into train and eval. */
+#include "adapt/adapt.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapt/data.h"
+#include "adapt/task.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+#define LABELS_MAX   50 /* more distinct outputs than this are answers, not labels */
+#define EVAL_RATIO   4  /* one row in four */
+#define EVAL_MAX     500
+#define ANSWER_BYTES 60 /* longer outputs on the average are free text */
+
+typedef struct {
+    fr_task_kind kind;
+    size_t n_labels;
+    double target;
+    const char *metric;
+} guess;
+
+static int by_output(const void *a, const void *b)
+{
+    const fr_datum *x = *(const fr_datum *const *)a, *y = *(const fr_datum *const *)b;
+    int order = memcmp(x->output.at, y->output.at, FR_MIN(x->output.n, y->output.n));
+    return order != 0 ? order : (x->output.n > y->output.n) - (x->output.n < y->output.n);
+}
+
+/* Few distinct outputs, each several times: labels. Short ones: answers. Else text. */
+static guess guess_of(const fr_data *rows)
+{
+    const fr_datum **sorted = FR_NEW_N(const fr_datum *, rows->n);
+    double bytes = 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        sorted[i] = &rows->at[i];
+        bytes += (double)rows->at[i].output.n / (double)rows->n;
+    }
+    qsort(sorted, rows->n, sizeof(*sorted), by_output);
+    size_t distinct = rows->n != 0;
+    for (size_t i = 1; i < rows->n; i++)
+        distinct += !fr_str_equal(sorted[i]->output, sorted[i - 1]->output);
+    free(sorted);
+    if (distinct >= 2 && distinct <= LABELS_MAX && distinct * 3 <= rows->n)
+        return (guess){ FR_TASK_LABEL, distinct, 0.80, "accuracy" };
+    if (bytes <= ANSWER_BYTES)
+        return (guess){ FR_TASK_ANSWER, distinct, 0.60, "exact-match" };
+    return (guess){ FR_TASK_TEXT, distinct, 0.40, "rouge-l" };
+}
+
+/* The data file's name without ending, as a task's name. */
+static char *task_name(const char *data_path)
+{
+    const char *slash = strrchr(data_path, '/');
+    char *name = fr_dup(slash != NULL ? slash + 1 : data_path);
+    char *dot = strrchr(name, '.');
+    if (dot != NULL && dot != name)
+        *dot = '\0';
+    for (char *c = name; *c != '\0'; c++) {
+        if (!isalnum((unsigned char)*c) && strchr("._-+", *c) == NULL)
+            *c = '-';
+    }
+    if (!isalnum((unsigned char)name[0])) {
+        free(name);
+        name = fr_dup("task");
+    }
+    return name;
+}
+
+static void put_task(const guess *g, const char *name, const char *train, const char *eval,
+                     fr_buf *out)
+{
+    static const char *const KINDS[] = { "none", "label", "answer", "text" };
+    fr_buf_put_f(
+        out,
+        "# Written by `frugal adapt --init`. Paths are relative to this file.\n"
+        "task: %s\n"
+        "kind: %s                    # label | answer | text (guessed: %zu different "
+        "outputs)\n"
+        "# model: model.gguf           # a GGUF file, a list of them, or {endpoint: URL, "
+        "name: NAME};\n"
+        "#                             # without one only rungs without a model are tried\n"
+        "data: {train: %s, eval: %s}%s\n"
+        "metric: %s\n"
+        "target: %.2f                  # what is good enough? met when the lower end of "
+        "the 95%% interval reaches it\n"
+        "stop: target                  # or never: run every rung, for comparison\n"
+        "# strategies: [traditional, zero-shot, few-shot, rag, lora, full, scratch]\n"
+        "# budget: {energy_j: 20000, time_s: 3600}\n"
+        "# place: {zone: FR}           # or {region: \"aws:eu-west-3\"}, or "
+        "{intensity_g_per_kwh: 56}\n"
+        "hosting: sleeps               # always-on | sleeps | batch\n"
+        "requests_per_day: 1000\n"
+        "horizon_days: 365\n",
+        name, KINDS[g->kind], g->n_labels, train, eval,
+        g->kind == FR_TASK_ANSWER ? "   # documents: docs/ if the answers stand in some" : "",
+        g->metric, g->target);
+}
+
+static int write_half(const char *path, const fr_data *rows, const uint32_t *order, size_t first,
+                      size_t end, fr_err *err)
+{
+    FR_AUTO(fr_buf) out = { 0 };
+    for (size_t i = first; i < end; i++) {
+        const fr_datum *row = &rows->at[order[i]];
+        fr_data_put_json(&out, row->input, row->output);
+    }
+    return fr_file_write(path, fr_buf_str(&out), err);
+}
+
+static const char *file_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+int fr_task_init(const char *data_path, const char *task_path, fr_buf *told, fr_err *err)
+{
+    FR_AUTO(fr_data) rows = { 0 };
+    FR_TRY(fr_data_load(data_path, &rows, err));
+    if (rows.n < 4)
+        return fr_fail(err, FR_E_FORMAT, "A row is {\"input\": …, \"output\": …}.",
+                       "'%s' has %zu rows; a task needs four at least, and thirty to test on",
+                       data_path, rows.n);
+    char *dir = fr_path_dir(task_path), *name = task_name(data_path);
+    char *train = fr_dup_f("%s/%s-train.jsonl", dir, name);
+    char *eval = fr_dup_f("%s/%s-eval.jsonl", dir, name);
+    const char *const written[] = { task_path, train, eval };
+    int rc = 0;
+    for (size_t i = 0; i < FR_COUNT_OF(written) && rc == 0; i++) {
+        if (fr_file_exists(written[i]))
+            rc = fr_fail(err, FR_E_FAILED, "Move it away, or name another with --out.",
+                         "'%s' exists and is not written over", written[i]);
+    }
+    guess g = guess_of(&rows);
+    size_t n_eval = FR_MIN(FR_MAX(rows.n / EVAL_RATIO, (size_t)1), (size_t)EVAL_MAX);
+    uint32_t *order = FR_NEW_N(uint32_t, rows.n);
+    fr_random_permutation(order, rows.n, 1, FR_RANDOM_SPLIT, 1);
+    FR_AUTO(fr_buf) task = { 0 };
+    put_task(&g, name, file_of(train), file_of(eval), &task);
+    if (rc == 0)
+        rc = write_half(eval, &rows, order, 0, n_eval, err);
+    if (rc == 0)
+        rc = write_half(train, &rows, order, n_eval, rows.n, err);
+    if (rc == 0)
+        rc = fr_file_write(task_path, fr_buf_str(&task), err);
+    if (rc == 0)
+        fr_buf_put_f(told, "%s: %zu rows to learn from, %zu to test on\n", task_path,
+                     rows.n - n_eval, n_eval);
+    free(order);
+    free(dir);
+    free(name);
+    free(train);
+    free(eval);
+    return rc;
+}

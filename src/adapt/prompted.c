@@ -1,0 +1,809 @@
+#include "adapt/prompted.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+#define SHOTS_MAX     8
+#define BATCH         16
+#define KV_MAX_BYTES  ((size_t)1 << 30) /* beyond it sequences are stepped in smaller batches */
+#define CONTEXT_LEAST 512
+#define ANSWER_LEAST  8
+#define PASSAGE_CHARS 600 /* short enough that several fit a small context */
+
+fr_prompted *fr_prompted_of(fr_rung *r)
+{
+    if (r->state == NULL)
+        r->state = FR_NEW(fr_prompted);
+    return r->state;
+}
+
+/* ---- shots -------------------------------------------------------------------------------- */
+
+/* In the order of a permutation by seed; for labels, one of each label first, so that a few shots
+ * show as many labels as they can. */
+static void draw_shots(fr_rung *r)
+{
+    fr_prompted *p = fr_prompted_of(r);
+    if (p->shots != NULL)
+        return;
+    const fr_data *train = r->with.train;
+    size_t n = train->n, most = FR_MIN(n, (size_t)SHOTS_MAX);
+    uint32_t *order = FR_NEW_N(uint32_t, n);
+    bool *taken = FR_NEW_N(bool, n);
+    bool *shown = FR_NEW_N(bool, r->with.n_labels + 1);
+    p->shots = FR_NEW_N(fr_shot, most);
+    fr_random_permutation(order, n, r->seed, FR_RANDOM_SHOTS, 0);
+    while (p->n_shots_max < most) {
+        size_t before = p->n_shots_max;
+        memset(shown, 0, (r->with.n_labels + 1) * sizeof(*shown));
+        for (size_t i = 0; i < n && p->n_shots_max < most; i++) {
+            const fr_datum *row = &train->at[order[i]];
+            size_t l = 0;
+            while (l < r->with.n_labels && !fr_str_equal(r->with.labels[l], row->output))
+                l++;
+            if (taken[i] || (r->with.n_labels != 0 && shown[l]))
+                continue;
+            taken[i] = shown[l] = true;
+            p->shots[p->n_shots_max++] = (fr_shot){ row->input, row->output };
+        }
+        if (p->n_shots_max == before)
+            break;
+    }
+    free(order);
+    free(taken);
+    free(shown);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
+
+static size_t count_tokens(const fr_tokenizer *t, fr_str text)
+{
+    fr_ids ids = { 0 };
+    size_t n = fr_tokenizer_encode(t, text, FR_ENCODE_PLAIN, &ids, NULL) == 0 ? ids.n : text.n;
+    fr_ids_fini(&ids);
+    return n;
+}
+
+size_t fr_prompted_max_tokens(const fr_rung *r, const fr_tokenizer *tokenizer)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < r->with.train->n; i++) {
+        fr_str output = r->with.train->at[i].output;
+        size_t n = tokenizer != NULL ? count_tokens(tokenizer, output) : output.n / 2 + 1;
+        longest = FR_MAX(longest, n);
+    }
+    return longest + longest / 2 + ANSWER_LEAST;
+}
+
+/* Room for the prompt of the longest row seen, twice over; never beyond what the model has. */
+static size_t context_for(fr_rung *r, const fr_model *model)
+{
+    size_t has = fr_model_shape(model)->context;
+    fr_prompted *p = fr_prompted_of(r);
+    size_t longest = 0;
+    for (int half = 0; half < 2; half++) {
+        const fr_data *rows = half == 0 ? r->with.train : r->with.dev;
+        for (size_t i = 0; i < rows->n; i++)
+            longest = FR_MAX(longest, rows->at[i].input.n);
+    }
+    size_t bytes = longest; /* a token is a byte at least */
+    for (size_t i = 0; i < r->with.n_labels; i++)
+        bytes += r->with.labels[i].n + 2;
+    for (size_t i = 0; i < p->n_shots_max; i++)
+        bytes += p->shots[i].input.n + p->shots[i].output.n + 24;
+    bytes += r->with.documents != NULL ? (size_t)5 * 640 : 0;
+    size_t wanted = FR_MAX(2 * bytes + p->max_tokens + 64, (size_t)CONTEXT_LEAST);
+    return has == 0 ? wanted : FR_MIN(has, wanted);
+}
+
+static int start_engine(fr_rung *r, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    size_t kv = fr_shape_kv_bytes_per_token(fr_model_shape(p->model)) * p->context;
+    size_t batch = BATCH;
+    while (batch > 1 && kv * batch > KV_MAX_BYTES)
+        batch /= 2;
+    fr_engine_options options = {
+        .threads = r->threads, .context = p->context, .max_batch = batch, .work = r->work
+    };
+    FR_TRY(fr_engine_new(p->model, &options, &p->engine, err));
+    return fr_endpoint_engine(p->engine, p->adapter, &p->endpoint, err);
+}
+
+static void stop_engine(fr_prompted *p)
+{
+    fr_endpoint_free(p->endpoint);
+    fr_engine_free(p->engine);
+    p->endpoint = NULL;
+    p->engine = NULL;
+}
+
+int fr_prompted_open_with(fr_rung *r, const char *model_path, const char *adapter_path, fr_err *err)
+{
+    fr_prompted *p = fr_prompted_of(r);
+    if (model_path != NULL) {
+        FR_TRY(fr_model_open(model_path, &p->model, err));
+        if (r->with.train->n != 0) { /* else they came out of an artefact */
+            p->max_tokens = fr_prompted_max_tokens(r, fr_model_tokenizer(p->model));
+            p->context = context_for(r, p->model);
+        }
+        if (adapter_path != NULL)
+            FR_TRY(fr_adapter_open(p->model, adapter_path, &p->adapter, err));
+        FR_TRY(start_engine(r, err));
+    } else {
+        if (r->with.train->n != 0)
+            p->max_tokens = fr_prompted_max_tokens(r, NULL);
+        FR_TRY(fr_endpoint_http(r->model->endpoint, r->model->written, &p->endpoint, err));
+        p->context = fr_endpoint_context(p->endpoint);
+    }
+    if (p->n_passages != 0) {
+        char *path = fr_path_join(r->dir, "index.db");
+        int rc = fr_index_open(path, &p->index, err);
+        free(path);
+        FR_TRY(rc);
+    }
+    return 0;
+}
+
+int fr_prompted_open(fr_rung *r, fr_err *err)
+{
+    return fr_prompted_open_with(r, r->model->path, NULL, err);
+}
+
+void fr_prompted_close(fr_rung *r)
+{
+    fr_prompted *p = r->state;
+    if (p == NULL)
+        return;
+    stop_engine(p);
+    fr_adapter_free(p->adapter);
+    fr_model_free(p->model);
+    fr_index_free(p->index);
+    p->adapter = NULL;
+    p->model = NULL;
+    p->index = NULL;
+}
+
+void fr_prompted_free(fr_rung *r)
+{
+    fr_prompted *p = r->state;
+    if (p != NULL)
+        free(p->shots);
+}
+
+int fr_prompted_forget(fr_rung *r, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    if (p->engine == NULL)
+        return 0; /* what a server keeps is its own affair */
+    stop_engine(p);
+    return start_engine(r, err);
+}
+
+/* ---- prompts ------------------------------------------------------------------------------ */
+
+static void build_prompt(const fr_rung *r, const fr_prompted *p, fr_str input,
+                         const fr_str *passages, size_t n_passages, size_t n_shots, fr_buf *out)
+{
+    fr_prompt_build(&(fr_prompt_parts){ .kind = r->with.kind,
+                                        .labels = r->with.labels,
+                                        .n_labels = r->with.n_labels,
+                                        .passages = passages,
+                                        .n_passages = n_passages,
+                                        .shots = p->shots,
+                                        .n_shots = n_shots,
+                                        .input = input },
+                    out);
+}
+
+/* Tokens of a prompt, or a bound that is good enough: a token is a byte at least. */
+static bool has_room(const fr_prompted *p, fr_str prompt)
+{
+    size_t most = p->context;
+    if (most == 0 || prompt.n + p->max_tokens + 4 <= most)
+        return true;
+    size_t n = fr_endpoint_count(p->endpoint, prompt);
+    return n == 0 || n + p->max_tokens + 4 <= most;
+}
+
+int fr_prompted_build_prompt(fr_rung *r, fr_str input, fr_buf *out, bool *fits, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    fr_hits hits = { 0 };
+    if (p->n_passages != 0 && p->index != NULL)
+        FR_TRY(fr_index_search(p->index, input, p->n_passages, &hits, err));
+    fr_str *passages = FR_NEW_N(fr_str, hits.n + 1);
+    for (size_t i = 0; i < hits.n; i++)
+        passages[i] = fr_str_of(hits.at[i].text);
+    size_t n_passages = hits.n, n_shots = p->n_shots;
+    FR_AUTO(fr_buf) prompt = { 0 };
+    for (;;) {
+        fr_buf_clear(&prompt);
+        build_prompt(r, p, input, passages, n_passages, n_shots, &prompt);
+        *fits = has_room(p, fr_buf_str(&prompt));
+        if (*fits || (n_passages == 0 && n_shots == 0))
+            break;
+        /* the least helpful goes first: the last passage, then the last shot */
+        if (n_passages > 0 && (n_passages > 1 || n_shots == 0))
+            n_passages--;
+        else
+            n_shots--;
+        if (n_passages + 1 == hits.n || n_shots + 1 == p->n_shots)
+            p->n_cut++;
+    }
+    fr_buf_put_str(out, fr_buf_str(&prompt));
+    free(passages);
+    fr_hits_fini(&hits);
+    return 0;
+}
+
+typedef struct {
+    fr_buf *at;
+    bool *fits;
+    size_t n;
+} prompts;
+
+static int prompts_build(fr_rung *r, const fr_str *inputs, size_t n, prompts *out, fr_err *err)
+{
+    *out = (prompts){ FR_NEW_N(fr_buf, n), FR_NEW_N(bool, n), n };
+    fr_prompted *p = r->state;
+    for (size_t i = 0; i < n; i++) {
+        FR_TRY(fr_prompted_build_prompt(r, inputs[i], &out->at[i], &out->fits[i], err));
+        p->n_asked++;
+        p->n_too_long += !out->fits[i];
+    }
+    return 0;
+}
+
+static void prompts_fini(prompts *x)
+{
+    for (size_t i = 0; i < x->n; i++)
+        fr_buf_fini(&x->at[i]);
+    free(x->at);
+    free(x->fits);
+}
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+/* The endpoint's own progress would flicker between ours: it is only asked whether to stop. */
+static fr_progress quiet_of(const fr_rung *r)
+{
+    fr_progress quiet = r->progress != NULL ? *r->progress : (fr_progress){ 0 };
+    quiet.step = NULL;
+    return quiet;
+}
+
+/* The label whose continuation is the likeliest, for each prompt. */
+static int answer_by_score(fr_rung *r, const prompts *x, char **answers, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    size_t n_labels = r->with.n_labels, n = 0;
+    fr_buf *completions = FR_NEW_N(fr_buf, n_labels);
+    for (size_t l = 0; l < n_labels; l++)
+        fr_prompt_completion(r->with.labels[l], &completions[l]);
+    fr_scored *items = FR_NEW_N(fr_scored, x->n * n_labels);
+    for (size_t i = 0; i < x->n; i++) {
+        for (size_t l = 0; l < n_labels && x->fits[i]; l++)
+            items[n++] = (fr_scored){ .prompt = fr_buf_str(&x->at[i]),
+                                      .continuation = fr_buf_str(&completions[l]) };
+    }
+    fr_progress quiet = quiet_of(r);
+    int rc = n != 0 ? fr_endpoint_score(p->endpoint, items, n, &quiet, err) : 0;
+    for (size_t i = 0, at = 0; i < x->n && rc == 0; i++) {
+        if (!x->fits[i])
+            continue;
+        size_t best = 0;
+        for (size_t l = 1; l < n_labels; l++) {
+            if (items[at + l].logprob > items[at + best].logprob)
+                best = l;
+        }
+        answers[i] = fr_str_dup(r->with.labels[best]);
+        at += n_labels;
+    }
+    for (size_t l = 0; l < n_labels; l++)
+        fr_buf_fini(&completions[l]);
+    free(completions);
+    free(items);
+    return rc;
+}
+
+static bool contains_word(fr_str text, fr_str word, size_t *at)
+{
+    for (size_t i = 0; i + word.n <= text.n; i++) {
+        if (strncasecmp(text.at + i, word.at, word.n) == 0) {
+            *at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a server wrote, as a label: the same text, else the label that stands in it first. */
+static fr_str match_label(const fr_rung *r, fr_str text)
+{
+    fr_str found = { NULL, 0 };
+    size_t first = SIZE_MAX;
+    for (size_t l = 0; l < r->with.n_labels; l++) {
+        fr_str label = r->with.labels[l];
+        size_t at = 0;
+        if (text.n == label.n && strncasecmp(text.at, label.at, label.n) == 0)
+            return label;
+        if (contains_word(text, label, &at) && (at < first || (at == first && label.n > found.n))) {
+            first = at;
+            found = label;
+        }
+    }
+    return found;
+}
+
+static int answer_by_text(fr_rung *r, const prompts *x, char **answers, fr_err *err)
+{
+    static const char *const STOP[] = { "\n" };
+    fr_prompted *p = r->state;
+    fr_ask *asks = FR_NEW_N(fr_ask, x->n);
+    fr_answer *got = FR_NEW_N(fr_answer, x->n);
+    size_t n = 0;
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->fits[i])
+            asks[n++] = (fr_ask){ .prompt = fr_buf_str(&x->at[i]),
+                                  .sampling = { .max_tokens = p->max_tokens,
+                                                .stop = STOP,
+                                                .n_stop = 1,
+                                                .seed = r->seed } };
+    }
+    fr_progress quiet = quiet_of(r);
+    int rc = n != 0 ? fr_endpoint_ask(p->endpoint, asks, n, got, &quiet, err) : 0;
+    for (size_t i = 0, at = 0; i < x->n && rc == 0; i++) {
+        if (!x->fits[i])
+            continue;
+        fr_str text = fr_prompt_clean(fr_str_of(got[at].text));
+        if (r->with.kind == FR_TASK_LABEL) {
+            text = match_label(r, text);
+            p->n_unmatched += text.n == 0;
+        }
+        answers[i] = text.n != 0 ? fr_str_dup(text) : NULL;
+        at++;
+    }
+    for (size_t i = 0; i < n; i++)
+        fr_answer_fini(&got[i]);
+    free(asks);
+    free(got);
+    return rc;
+}
+
+static int answer_some(fr_rung *r, const fr_str *inputs, size_t n, char **answers, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    prompts x;
+    int rc = prompts_build(r, inputs, n, &x, err);
+    if (rc == 0)
+        rc = r->with.kind == FR_TASK_LABEL && fr_endpoint_can_score(p->endpoint)
+                 ? answer_by_score(r, &x, answers, err)
+                 : answer_by_text(r, &x, answers, err);
+    prompts_fini(&x);
+    return rc;
+}
+
+int fr_prompted_answer(fr_rung *r, const fr_str *inputs, size_t n, bool together, char **answers,
+                       fr_err *err)
+{
+    size_t step = together ? BATCH : 1;
+    for (size_t i = 0; i < n; i += step) {
+        if (fr_progress_stopped(r->progress))
+            return fr_fail(err, FR_E_INTERRUPTED, NULL, "stopped after %zu of %zu answers", i, n);
+        FR_TRY(answer_some(r, inputs + i, FR_MIN(step, n - i), answers + i, err));
+        fr_progress_step(r->progress, r->name, (double)FR_MIN(i + step, n), (double)n, "answers",
+                         NULL);
+    }
+    return 0;
+}
+
+int fr_prompted_likelihood(fr_rung *r, const fr_str *inputs, const fr_str *outputs, size_t n,
+                           double *nll, size_t *tokens, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    if (!fr_endpoint_can_score(p->endpoint))
+        return fr_fail(err, FR_E_UNSUPPORTED, "Use a metric of the text, as rouge-l.",
+                       "this endpoint tells no likelihoods, so there is no perplexity");
+    fr_progress quiet = quiet_of(r);
+    for (size_t i = 0; i < n; i++) {
+        if (fr_progress_stopped(r->progress))
+            return fr_fail(err, FR_E_INTERRUPTED, NULL, "stopped after %zu of %zu rows", i, n);
+        FR_AUTO(fr_buf) prompt = { 0 };
+        FR_AUTO(fr_buf) completion = { 0 };
+        bool fits = false;
+        FR_TRY(fr_prompted_build_prompt(r, inputs[i], &prompt, &fits, err));
+        fr_prompt_completion(outputs[i], &completion);
+        fr_scored item = { .prompt = fr_buf_str(&prompt), .continuation = fr_buf_str(&completion) };
+        FR_TRY(fr_endpoint_score(p->endpoint, &item, 1, &quiet, err));
+        nll[i] = -item.logprob;
+        tokens[i] = item.n_tokens;
+        fr_progress_step(r->progress, r->name, (double)i + 1, (double)n, "rows", NULL);
+    }
+    return 0;
+}
+
+/* ---- choosing on dev ---------------------------------------------------------------------- */
+
+/* Mean score of the present settings on the first rows of dev; higher is better. */
+static int try_on_dev(fr_rung *r, double *mean, fr_err *err)
+{
+    const fr_data *dev = r->with.dev;
+    size_t n = FR_MIN(dev->n, (size_t)FR_DEV_ROWS);
+    fr_str *inputs = FR_NEW_N(fr_str, n), *outputs = FR_NEW_N(fr_str, n);
+    for (size_t i = 0; i < n; i++) {
+        inputs[i] = dev->at[i].input;
+        outputs[i] = dev->at[i].output;
+    }
+    int rc = 0;
+    if (r->with.metric->perplexity) {
+        double *nll = FR_NEW_N(double, n), sum = 0;
+        size_t *tokens = FR_NEW_N(size_t, n), all = 0;
+        rc = fr_prompted_likelihood(r, inputs, outputs, n, nll, tokens, err);
+        for (size_t i = 0; i < n && rc == 0; i++) {
+            sum += nll[i];
+            all += tokens[i];
+        }
+        *mean = all != 0 ? -exp(sum / (double)all) : -INFINITY;
+        free(nll);
+        free(tokens);
+    } else {
+        char **answers = FR_NEW_N(char *, n);
+        rc = fr_prompted_answer(r, inputs, n, true, answers, err);
+        if (rc == 0)
+            rc = fr_score_dev(r, dev, n, answers, mean, err);
+        for (size_t i = 0; i < n; i++)
+            free(answers[i]);
+        free(answers);
+    }
+    free(inputs);
+    free(outputs);
+    return rc;
+}
+
+/* Whether the longest row of dev's sample still has room for all that was asked for. */
+static int all_fit(fr_rung *r, bool *fit, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    const fr_data *dev = r->with.dev;
+    size_t longest = 0, cut = p->n_cut;
+    for (size_t i = 1; i < FR_MIN(dev->n, (size_t)FR_DEV_ROWS); i++) {
+        if (dev->at[i].input.n > dev->at[longest].input.n)
+            longest = i;
+    }
+    FR_AUTO(fr_buf) prompt = { 0 };
+    FR_TRY(fr_prompted_build_prompt(r, dev->at[longest].input, &prompt, fit, err));
+    *fit = *fit && p->n_cut == cut;
+    p->n_cut = cut;
+    return 0;
+}
+
+int fr_prompted_choose(fr_rung *r, const char *name, size_t *what, const size_t *options,
+                       size_t n_options, fr_err *err)
+{
+    double best = -INFINITY;
+    size_t best_option = options[0];
+    json_t *tried = json_array();
+    if (r->chosen == NULL)
+        r->chosen = json_object();
+    json_object_set_new(r->chosen, "tried", tried);
+    for (size_t i = 0; i < n_options; i++) {
+        *what = options[i];
+        bool fit = true;
+        double mean = -INFINITY;
+        FR_TRY(all_fit(r, &fit, err));
+        if (!fit && i != 0)
+            break; /* more of it would only be cut off again */
+        FR_TRY(try_on_dev(r, &mean, err));
+        bool lower = r->with.metric->better == FR_BETTER_LOWER;
+        json_array_append_new(tried, json_pack("{s:I,s:f}", name, (json_int_t)options[i], "score",
+                                               lower ? -mean : mean));
+        if (mean > best) { /* on a draw fewer tokens win */
+            best = mean;
+            best_option = options[i];
+        }
+    }
+    *what = best_option;
+    json_object_set_new(r->chosen, name, json_integer((json_int_t)best_option));
+    json_object_set_new(r->chosen, "rows",
+                        json_integer((json_int_t)FR_MIN(r->with.dev->n, (size_t)FR_DEV_ROWS)));
+    fr_prompted *p = r->state;
+    p->n_asked = p->n_too_long = p->n_cut = p->n_unmatched = 0;
+    return 0;
+}
+
+int fr_prompted_index(fr_rung *r, fr_err *err)
+{
+    char *path = fr_path_join(r->dir, "index.db");
+    fr_documents documents = { 0 };
+    int rc = fr_documents_load(r->with.documents, &documents, err);
+    if (rc == 0)
+        rc = fr_index_build(
+            path, documents.at, documents.n,
+            &(fr_index_options){ .chunk_chars = PASSAGE_CHARS, .progress = r->progress }, err);
+    fr_documents_fini(&documents);
+    free(path);
+    return rc;
+}
+
+/* ---- the rows zero-shot, few-shot, rag ----------------------------------------------------- */
+
+bool fr_prompted_fits(fr_rung *r)
+{
+    if (r->model == NULL) {
+        snprintf(r->reason, sizeof(r->reason), "needs a model; the task file names none");
+        return false;
+    }
+    if (r->with.metric->perplexity && r->model->endpoint != NULL) {
+        snprintf(r->reason, sizeof(r->reason),
+                 "an HTTP endpoint tells no likelihoods, so there is no perplexity");
+        return false;
+    }
+    return true;
+}
+
+static int build_few_shot(fr_rung *r, fr_err *err)
+{
+    static const size_t OPTIONS[] = { 1, 2, 4, 8 };
+    draw_shots(r);
+    FR_TRY(fr_prompted_open(r, err));
+    fr_prompted *p = r->state;
+    size_t n = FR_COUNT_OF(OPTIONS);
+    while (n > 1 && OPTIONS[n - 1] > p->n_shots_max)
+        n--;
+    int rc = fr_prompted_choose(r, "shots", &p->n_shots, OPTIONS, n, err);
+    fr_prompted_close(r);
+    return rc;
+}
+
+static bool fits_rag(fr_rung *r)
+{
+    if (r->with.kind != FR_TASK_ANSWER) {
+        snprintf(r->reason, sizeof(r->reason),
+                 "retrieval is for questions: this task's kind is not 'answer'");
+        return false;
+    }
+    if (r->with.documents == NULL) {
+        snprintf(r->reason, sizeof(r->reason),
+                 "needs documents; the task file names none under data");
+        return false;
+    }
+    return fr_prompted_fits(r);
+}
+
+static int build_rag(fr_rung *r, fr_err *err)
+{
+    static const size_t OPTIONS[] = { 1, 2, 3, 5 };
+    FR_TRY(fr_dir_make(r->dir, err));
+    FR_TRY(fr_prompted_index(r, err));
+    fr_prompted *p = fr_prompted_of(r);
+    p->n_passages = OPTIONS[0];
+    FR_TRY(fr_prompted_open(r, err));
+    int rc = fr_prompted_choose(r, "passages", &p->n_passages, OPTIONS, FR_COUNT_OF(OPTIONS), err);
+    fr_prompted_close(r);
+    return rc;
+}
+
+/* ---- predictions -------------------------------------------------------------------------- */
+
+int fr_prompted_sizes(fr_rung *r, fr_prompt_sizes *out, fr_err *err)
+{
+    *out = (fr_prompt_sizes){ 0 };
+    const fr_tokenizer *t = NULL;
+    FR_AUTOPTR(fr_model) model = NULL;
+    if (r->model->path != NULL) {
+        FR_TRY(fr_model_open(r->model->path, &model, err));
+        t = fr_model_tokenizer(model);
+        out->shape = *fr_model_shape(model);
+    }
+    const fr_data *train = r->with.train;
+    size_t n = FR_MIN(train->n, (size_t)64);
+    double inputs = 0, bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        const fr_datum *row = &train->at[i * train->n / n];
+        FR_AUTO(fr_buf) prompt = { 0 };
+        FR_AUTO(fr_buf) completion = { 0 };
+        build_prompt(r, &(fr_prompted){ 0 }, row->input, NULL, 0, 0, &prompt);
+        fr_prompt_completion(row->output, &completion);
+        double in = t != NULL ? (double)count_tokens(t, fr_buf_str(&prompt)) : (double)prompt.n / 4;
+        double o =
+            t != NULL ? (double)count_tokens(t, fr_buf_str(&completion)) : (double)completion.n / 4;
+        inputs += in;
+        bytes += (double)prompt.n;
+        out->output_tokens += o / (double)n;
+        out->longest = fmax(out->longest, in + o);
+    }
+    out->input_tokens = inputs / (double)n;
+    double labels = 0;
+    for (size_t l = 0; l < r->with.n_labels; l++) {
+        FR_AUTO(fr_buf) completion = { 0 };
+        fr_prompt_completion(r->with.labels[l], &completion);
+        labels += t != NULL ? (double)count_tokens(t, fr_buf_str(&completion)) : 4;
+    }
+    out->label_tokens = labels;
+    out->row_tokens = fmax(out->input_tokens - labels, 4) + out->output_tokens + 1;
+    /* a passage is a chunk of 600 characters at most; tokens per byte as in the inputs */
+    out->passage_tokens = r->with.documents != NULL ? 450 * inputs / bytes : 0;
+    return 0;
+}
+
+void fr_prompted_flops(const fr_rung *r, const fr_prompt_sizes *s, const fr_shape *shape,
+                       double prompt_tokens, double *prefill, double *decode)
+{
+    double each = fr_shape_flops_per_token(shape, (size_t)(prompt_tokens / 2), false);
+    double with_logits = fr_shape_flops_per_token(shape, (size_t)prompt_tokens, true);
+    *prefill = prompt_tokens * each + (with_logits - each);
+    *decode = 0;
+    if (r->with.kind == FR_TASK_LABEL)
+        *prefill += s->label_tokens * with_logits; /* scored, a row of tokens at a time */
+    else
+        *decode = s->output_tokens * with_logits;
+}
+
+fr_forecast fr_prompted_request(const fr_rung *r, const fr_prompt_sizes *s, const fr_shape *shape,
+                                double prompt_tokens)
+{
+    double prefill = 0, decode = 0;
+    if (shape->dim == 0)
+        return fr_forecast_unknown(); /* a server: neither its size nor its machine is known */
+    fr_prompted_flops(r, s, shape, prompt_tokens, &prefill, &decode);
+    fr_forecast f = fr_forecast_of(prefill, &r->probe.prefill, 0.4, 2.5);
+    if (decode > 0)
+        f = fr_forecast_add(f, fr_forecast_of(decode, &r->probe.decode, 0.4, 2.5));
+    return f;
+}
+
+/* How much the prompt grows with the setting in the middle, at least, at most. */
+static int predict_grown(fr_rung *r, double mid, double least, double most, double each,
+                         double n_options, fr_rung_forecast *out, fr_err *err)
+{
+    fr_prompt_sizes s;
+    FR_TRY(fr_prompted_sizes(r, &s, err));
+    if (each == 0)
+        each =
+            r->with.documents != NULL && r->kind == &FR_RUNG_RAG ? s.passage_tokens : s.row_tokens;
+    double room = s.shape.context != 0 ? (double)s.shape.context : INFINITY;
+    fr_forecast f = fr_prompted_request(r, &s, &s.shape, fmin(s.input_tokens + mid * each, room));
+    fr_forecast low =
+        fr_prompted_request(r, &s, &s.shape, fmin(s.input_tokens + least * each, room));
+    fr_forecast high =
+        fr_prompted_request(r, &s, &s.shape, fmin(s.input_tokens + most * each, room));
+    f.low_j = low.low_j;
+    f.high_j = high.high_j;
+    out->request = f;
+    double n_dev = (double)FR_MIN(r->with.dev->n, (size_t)FR_DEV_ROWS);
+    out->build = n_options > 0 ? fr_forecast_scale(f, n_dev * n_options) : fr_forecast_zero();
+    out->load = r->model->path != NULL ? (fr_forecast){ r->probe.load_s, r->probe.load_j,
+                                                        0.3 * r->probe.load_j, 3 * r->probe.load_j }
+                                       : fr_forecast_zero();
+    return 0;
+}
+
+static int predict_zero_shot(fr_rung *r, fr_rung_forecast *out, fr_err *err)
+{
+    return predict_grown(r, 0, 0, 0, 0, 0, out, err);
+}
+
+static int predict_few_shot(fr_rung *r, fr_rung_forecast *out, fr_err *err)
+{
+    return predict_grown(r, 4, 1, 8, 0, 4, out, err);
+}
+
+static int predict_rag(fr_rung *r, fr_rung_forecast *out, fr_err *err)
+{
+    return predict_grown(r, 2, 1, 5, 0, 4, out, err);
+}
+
+/* ---- saving ------------------------------------------------------------------------------- */
+
+int fr_prompted_save(fr_rung *r, json_t *artifact, fr_err *err)
+{
+    fr_prompted *p = fr_prompted_of(r);
+    FR_TRY(fr_dir_make(r->dir, err));
+    json_t *shots = json_array();
+    for (size_t i = 0; i < p->n_shots; i++) {
+        json_t *shot = json_object();
+        json_object_set_new(shot, "input", json_stringn(p->shots[i].input.at, p->shots[i].input.n));
+        json_object_set_new(shot, "output",
+                            json_stringn(p->shots[i].output.at, p->shots[i].output.n));
+        json_array_append_new(shots, shot);
+    }
+    json_object_set_new(artifact, "shots", shots);
+    json_object_set_new(artifact, "passages", json_integer((json_int_t)p->n_passages));
+    json_object_set_new(artifact, "max_tokens", json_integer((json_int_t)p->max_tokens));
+    json_object_set_new(artifact, "context", json_integer((json_int_t)p->context));
+    json_object_set_new(artifact, "stop", json_string("\n"));
+    if (p->n_passages != 0)
+        json_object_set_new(artifact, "index", json_string("index.db"));
+    /* the prompt as a person would write it, with the places to fill in braces */
+    static const fr_str PASSAGE = { "{passage}", 9 };
+    fr_str passages[8];
+    size_t n = FR_MIN(p->n_passages, FR_COUNT_OF(passages));
+    for (size_t i = 0; i < n; i++)
+        passages[i] = PASSAGE;
+    FR_AUTO(fr_buf) prompt = { 0 };
+    build_prompt(r, p, FR_STR("{input}"), passages, n, p->n_shots, &prompt);
+    json_object_set_new(artifact, "prompt", json_string("prompt.txt"));
+    char *path = fr_path_join(r->dir, "prompt.txt");
+    int rc = fr_file_write(path, fr_buf_str(&prompt), err);
+    free(path);
+    if (p->n_too_long != 0)
+        fr_rung_note(r,
+                     "%zu of %zu prompts did not fit the context of %zu tokens; they count as "
+                     "not answered",
+                     p->n_too_long, p->n_asked, p->context);
+    if (p->n_cut != 0)
+        fr_rung_note(r, "%zu of %zu prompts had to drop a passage or a shot to fit the context",
+                     p->n_cut, p->n_asked);
+    if (p->n_unmatched != 0)
+        fr_rung_note(r, "%zu of %zu answers named no label", p->n_unmatched, p->n_asked);
+    return rc;
+}
+
+static void key_shots(const fr_rung *r, json_t *settings)
+{
+    (void)r;
+    json_object_set_new(settings, "shots_max", json_integer(SHOTS_MAX));
+    json_object_set_new(settings, "dev_rows", json_integer(FR_DEV_ROWS));
+}
+
+static void key_passages(const fr_rung *r, json_t *settings)
+{
+    json_object_set_new(settings, "documents",
+                        r->with.documents_hash != NULL ? json_string(r->with.documents_hash)
+                                                       : json_null());
+    json_object_set_new(settings, "dev_rows", json_integer(FR_DEV_ROWS));
+}
+
+const fr_rung_kind FR_RUNG_ZERO_SHOT = {
+    .strategy = "zero-shot",
+    .needs_model = true,
+    .fits = fr_prompted_fits,
+    .predict = predict_zero_shot,
+    .open = fr_prompted_open,
+    .answer = fr_prompted_answer,
+    .likelihood = fr_prompted_likelihood,
+    .forget = fr_prompted_forget,
+    .close = fr_prompted_close,
+    .save = fr_prompted_save,
+    .free_state = fr_prompted_free,
+};
+
+const fr_rung_kind FR_RUNG_FEW_SHOT = {
+    .strategy = "few-shot",
+    .needs_model = true,
+    .fits = fr_prompted_fits,
+    .predict = predict_few_shot,
+    .build = build_few_shot,
+    .open = fr_prompted_open,
+    .answer = fr_prompted_answer,
+    .likelihood = fr_prompted_likelihood,
+    .forget = fr_prompted_forget,
+    .close = fr_prompted_close,
+    .save = fr_prompted_save,
+    .key = key_shots,
+    .free_state = fr_prompted_free,
+};
+
+const fr_rung_kind FR_RUNG_RAG = {
+    .strategy = "rag",
+    .needs_model = true,
+    .fits = fits_rag,
+    .predict = predict_rag,
+    .build = build_rag,
+    .open = fr_prompted_open,
+    .answer = fr_prompted_answer,
+    .likelihood = fr_prompted_likelihood,
+    .forget = fr_prompted_forget,
+    .close = fr_prompted_close,
+    .save = fr_prompted_save,
+    .key = key_passages,
+    .free_state = fr_prompted_free,
+};

@@ -1,0 +1,78 @@
+/**
+ * adapt/prompted.h: the part that all rungs with a generator share: a model behind an endpoint, a
+ * prompt built from labels, shots and passages, and an answer read from what comes back. The six
+ * rungs differ in what stands in the prompt and in whose weights are loaded.
+ */
+#ifndef FR_ADAPT_PROMPTED_H
+#define FR_ADAPT_PROMPTED_H
+
+#include "adapt/rung.h"
+#include "endpoint/endpoint.h"
+#include "rag/rag.h"
+
+#define FR_DEV_ROWS 48 /* rows of dev that a choice among settings is made on */
+
+typedef struct {
+    /* what the prompt has */
+    fr_shot *shots; /* texts borrowed from train; [n_shots_max] */
+    size_t n_shots_max, n_shots;
+    size_t n_passages;
+    size_t max_tokens; /* of an answer */
+    /* what answers; NULL while closed */
+    fr_model *model;
+    fr_engine *engine;
+    fr_adapter *adapter;
+    fr_endpoint *endpoint;
+    fr_index *index;
+    size_t context;
+    /* counts of what went wrong quietly, told in the notes once */
+    size_t n_asked, n_too_long, n_cut, n_unmatched;
+} fr_prompted;
+
+/** The state of a rung, made at the first call. */
+fr_prompted *fr_prompted_of(fr_rung *r);
+/** Common rows of fr_rung_kind. */
+int fr_prompted_open_with(fr_rung *r, const char *model_path, const char *adapter_path,
+                          fr_err *err);
+int fr_prompted_open(fr_rung *r, fr_err *err);
+int fr_prompted_answer(fr_rung *r, const fr_str *inputs, size_t n, bool together, char **answers,
+                       fr_err *err);
+int fr_prompted_likelihood(fr_rung *r, const fr_str *inputs, const fr_str *outputs, size_t n,
+                           double *nll, size_t *tokens, fr_err *err);
+int fr_prompted_forget(fr_rung *r, fr_err *err);
+void fr_prompted_close(fr_rung *r);
+void fr_prompted_free(fr_rung *r);
+int fr_prompted_save(fr_rung *r, json_t *artifact, fr_err *err);
+
+/** Reasons that all share: a metric or kind that a generator cannot serve. */
+bool fr_prompted_fits(fr_rung *r);
+/** The prompt of one input, with as many passages and shots as the context has room for; *fits
+ * false when not even the bare one fits. Appended to out. */
+int fr_prompted_build_prompt(fr_rung *r, fr_str input, fr_buf *out, bool *fits, fr_err *err);
+/** Chooses n_shots or n_passages (what points to it) among options on dev. The result stands in
+ * *what and in r->chosen. */
+int fr_prompted_choose(fr_rung *r, const char *name, size_t *what, const size_t *options,
+                       size_t n_options, fr_err *err);
+/** Builds the index over the documents in the rung's folder, when there is none yet. */
+int fr_prompted_index(fr_rung *r, fr_err *err);
+/** Longest answer to allow, from the outputs of train. */
+size_t fr_prompted_max_tokens(const fr_rung *r, const fr_tokenizer *tokenizer);
+
+/** Means over a sample of train and dev rows, for predictions. */
+typedef struct {
+    double input_tokens;  /* of the bare prompt, with the labels */
+    double row_tokens;    /* what one shot adds */
+    double output_tokens; /* of an answer */
+    double label_tokens;  /* all labels' continuations together */
+    double passage_tokens;
+    double longest; /* prompt and output of the longest row */
+    fr_shape shape;
+} fr_prompt_sizes;
+int fr_prompted_sizes(fr_rung *r, fr_prompt_sizes *out, fr_err *err);
+/** FLOPs of one request with a prompt of `prompt_tokens`: prefill and decode apart. */
+void fr_prompted_flops(const fr_rung *r, const fr_prompt_sizes *s, const fr_shape *shape,
+                       double prompt_tokens, double *prefill, double *decode);
+fr_forecast fr_prompted_request(const fr_rung *r, const fr_prompt_sizes *s, const fr_shape *shape,
+                                double prompt_tokens);
+
+#endif

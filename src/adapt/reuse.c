@@ -1,0 +1,179 @@
+/* The artefact at work: a rung is put together again from its folder's artifact.json, with nothing
+ * of the task at hand, and answers. */
+#include "adapt/adapt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapt/prompted.h"
+#include "adapt/rung.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define ARTIFACT_LIMIT_BYTES ((size_t)64 << 20)
+
+typedef struct {
+    json_t *artifact;
+    fr_data nothing; /* no rows: what was learnt is in the folder */
+    fr_task_metric metric;
+    fr_task_strategy strategy;
+    fr_task_model model;
+    fr_str *labels;
+    fr_rung *rung;
+} reused;
+
+static const char *text_of(const json_t *a, const char *key)
+{
+    return json_string_value(json_object_get(a, key));
+}
+
+static void reused_fini(reused *u)
+{
+    fr_rung_free(u->rung);
+    free(u->labels);
+    json_decref(u->artifact);
+}
+
+static int wrong(const char *path, const char *what, fr_err *err)
+{
+    return fr_fail(err, FR_E_FORMAT, "Climb again: `frugal adapt TASK.yaml`.", "'%s': %s", path,
+                   what);
+}
+
+static int read_artifact(const char *dir, char **where, json_t **out, fr_err *err)
+{
+    static const char *const PLACES[] = { "", "chosen" };
+    for (size_t i = 0; i < FR_COUNT_OF(PLACES); i++) {
+        char *folder = i == 0 ? fr_dup(dir) : fr_path_join(dir, PLACES[i]);
+        char *path = fr_path_join(folder, "artifact.json");
+        if (!fr_file_exists(path)) {
+            free(path);
+            free(folder);
+            continue;
+        }
+        FR_AUTO(fr_buf) text = { 0 };
+        int rc = fr_file_read(path, ARTIFACT_LIMIT_BYTES, &text, err);
+        if (rc == 0) {
+            *out = json_loadb(fr_buf_text(&text), text.n, 0, NULL);
+            if (!json_is_object(*out))
+                rc = wrong(path, "not an artefact of frugal adapt", err);
+        }
+        free(path);
+        *where = folder;
+        return rc;
+    }
+    return fr_fail(err, FR_E_NOT_FOUND, "Name the folder that a climb wrote (its --out).",
+                   "no artefact in '%s'", dir);
+}
+
+static fr_task_kind kind_of(const char *name)
+{
+    static const char *const NAMES[] = { "none", "label", "answer", "text" };
+    for (int k = FR_TASK_LABEL; k <= FR_TASK_TEXT; k++) {
+        if (name != NULL && strcmp(NAMES[k], name) == 0)
+            return (fr_task_kind)k;
+    }
+    return FR_TASK_NONE;
+}
+
+static int take_labels(reused *u, const char *dir, fr_err *err)
+{
+    const json_t *labels = json_object_get(u->artifact, "labels");
+    size_t n = json_array_size(labels);
+    u->labels = FR_NEW_N(fr_str, n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *label = json_array_get(labels, i);
+        if (!json_is_string(label))
+            return wrong(dir, "a label is not text", err);
+        u->labels[i] = (fr_str){ json_string_value(label), json_string_length(label) };
+    }
+    u->rung->with.labels = u->labels;
+    u->rung->with.n_labels = n;
+    if (n == 0 && u->rung->with.kind == FR_TASK_LABEL)
+        return wrong(dir, "no labels", err);
+    return 0;
+}
+
+static size_t count_of(const json_t *a, const char *key)
+{
+    json_int_t v = json_integer_value(json_object_get(a, key));
+    return v > 0 && v < 1 << 30 ? (size_t)v : 0;
+}
+
+static int take_prompted(reused *u, const char *dir, fr_err *err)
+{
+    fr_prompted *p = fr_prompted_of(u->rung);
+    const json_t *shots = json_object_get(u->artifact, "shots");
+    p->n_shots = p->n_shots_max = json_array_size(shots);
+    p->shots = FR_NEW_N(fr_shot, p->n_shots);
+    for (size_t i = 0; i < p->n_shots; i++) {
+        const json_t *in = json_object_get(json_array_get(shots, i), "input");
+        const json_t *out = json_object_get(json_array_get(shots, i), "output");
+        if (!json_is_string(in) || !json_is_string(out))
+            return wrong(dir, "a shot is not {input, output}", err);
+        p->shots[i] = (fr_shot){ { json_string_value(in), json_string_length(in) },
+                                 { json_string_value(out), json_string_length(out) } };
+    }
+    p->n_passages = count_of(u->artifact, "passages");
+    p->max_tokens = count_of(u->artifact, "max_tokens");
+    p->context = count_of(u->artifact, "context");
+    if (p->max_tokens == 0)
+        return wrong(dir, "no max_tokens", err);
+    return 0;
+}
+
+static int put_together(reused *u, const char *dir, int threads, const fr_progress *progress,
+                        fr_err *err)
+{
+    const json_t *a = u->artifact;
+    const char *strategy = text_of(a, "strategy");
+    const fr_rung_kind *kind = strategy != NULL ? fr_rung_kind_of(strategy) : NULL;
+    if (kind == NULL)
+        return wrong(dir, "of a strategy that this frugal does not know", err);
+    u->strategy.name = (char *)strategy;
+    u->strategy.answer = (char *)text_of(a, "answer");
+    u->model = (fr_task_model){ .path = (char *)text_of(a, "model"),
+                                .endpoint = (char *)text_of(a, "endpoint"),
+                                .written = (char *)text_of(a, "model_name"),
+                                .name = (char *)"model" };
+    if (kind->needs_model && u->model.path == NULL && u->model.endpoint == NULL)
+        return wrong(dir, "no model", err);
+    fr_rung *r = u->rung = fr_rung_new(kind, &u->strategy, &u->model, false, dir);
+    free(r->dir);
+    r->dir = fr_dup(dir);
+    const char *task_dir = text_of(a, "task_dir");
+    r->with = (fr_material){ .kind = kind_of(text_of(a, "kind")),
+                             .train = &u->nothing,
+                             .dev = &u->nothing,
+                             .metric = &u->metric,
+                             .task_dir = task_dir != NULL ? task_dir : "." };
+    r->threads = threads;
+    r->progress = progress;
+    r->seed = (uint64_t)json_integer_value(json_object_get(a, "seed"));
+    if (r->with.kind == FR_TASK_NONE)
+        return wrong(dir, "of no known kind", err);
+    if (kind == &FR_RUNG_COMMAND && u->strategy.answer == NULL)
+        return wrong(dir, "no answer command", err);
+    FR_TRY(take_labels(u, dir, err));
+    if (kind->needs_model)
+        return take_prompted(u, dir, err);
+    return kind->restore != NULL ? kind->restore(r, a, err) : 0;
+}
+
+int fr_adapt_answer(const char *dir, int threads, const fr_str *inputs, size_t n, char **answers,
+                    const fr_progress *progress, fr_err *err)
+{
+    reused u = { 0 };
+    char *where = NULL;
+    int rc = read_artifact(dir, &where, &u.artifact, err);
+    if (rc == 0)
+        rc = put_together(&u, where, threads, progress, err);
+    if (rc == 0)
+        rc = u.rung->kind->open(u.rung, err);
+    if (rc == 0)
+        rc = u.rung->kind->answer(u.rung, inputs, n, true, answers, err);
+    reused_fini(&u);
+    free(where);
+    return rc;
+}

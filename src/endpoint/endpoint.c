@@ -1,0 +1,120 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "endpoint/endpoint_priv.h"
+#include "text/utf8.h"
+
+void fr_answer_fini(fr_answer *a)
+{
+    free(a->text);
+    *a = (fr_answer){ 0 };
+}
+
+void fr_endpoint_free(fr_endpoint *e)
+{
+    if (e == NULL)
+        return;
+    e->kind->free(e);
+    free(e->name);
+    free(e);
+}
+
+const char *fr_endpoint_name(const fr_endpoint *e)
+{
+    return e->name;
+}
+
+bool fr_endpoint_can_score(const fr_endpoint *e)
+{
+    return e->kind->score != NULL;
+}
+
+bool fr_endpoint_is_local(const fr_endpoint *e)
+{
+    return e->kind->local;
+}
+
+int fr_endpoint_ask(fr_endpoint *e, const fr_ask *asks, size_t n, fr_answer *answers,
+                    const fr_progress *progress, fr_err *err)
+{
+    memset(answers, 0, n * sizeof(*answers));
+    if (n == 0)
+        return 0;
+    int rc = e->kind->ask(e, asks, n, answers, progress, err);
+    for (size_t i = 0; i < n && rc != 0; i++)
+        fr_answer_fini(&answers[i]);
+    return rc;
+}
+
+int fr_endpoint_score(fr_endpoint *e, fr_scored *items, size_t n, const fr_progress *progress,
+                      fr_err *err)
+{
+    if (e->kind->score == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, "Ask it for text instead.",
+                       "'%s' does not tell how likely a text is", e->name);
+    return n > 0 ? e->kind->score(e, items, n, progress, err) : 0;
+}
+
+size_t fr_endpoint_count(fr_endpoint *e, fr_str text)
+{
+    return e->kind->count != NULL ? e->kind->count(e, text) : 0;
+}
+
+size_t fr_endpoint_context(const fr_endpoint *e)
+{
+    return e->kind->context != NULL ? e->kind->context(e) : 0;
+}
+
+/* --- what the kinds share -----------------------------------------------------------------------
+ */
+
+void json_put_text(json_t *object, const char *key, fr_str text)
+{
+    json_t *value = text.n > 0 ? json_stringn(text.at, text.n) : json_string("");
+    FR_AUTO(fr_buf) whole = { 0 };
+    while (value == NULL && text.n > 0) {
+        size_t fine = fr_utf8_valid_prefix(text);
+        fr_buf_put(&whole, text.at, fine);
+        if (fine < text.n)
+            fr_buf_put_s(&whole, "\xef\xbf\xbd");
+        fine = FR_MIN(fine + 1, text.n);
+        text = (fr_str){ text.at + fine, text.n - fine };
+    }
+    if (value == NULL)
+        value = json_stringn(fr_buf_text(&whole), whole.n);
+    json_object_set_new(object, key, value);
+}
+
+void json_put_sampling(json_t *object, const fr_sampling *s)
+{
+    if (s->max_tokens > 0)
+        json_object_set_new(object, "max_tokens", json_integer((json_int_t)s->max_tokens));
+    json_object_set_new(object, "temperature", json_real(s->temperature));
+    if (s->top_p > 0.0 && s->top_p < 1.0)
+        json_object_set_new(object, "top_p", json_real(s->top_p));
+    if (s->temperature > 0.0)
+        json_object_set_new(object, "seed", json_integer((json_int_t)(s->seed & INT64_MAX)));
+    if (s->n_stop == 0)
+        return;
+    json_t *stop = json_array();
+    for (size_t i = 0; i < s->n_stop; i++)
+        json_array_append_new(stop, json_string(s->stop[i]));
+    json_object_set_new(object, "stop", stop);
+}
+
+size_t json_tokens(const json_t *object, const char *key)
+{
+    json_int_t n = json_integer_value(json_object_get(object, key));
+    return n > 0 ? (size_t)n : 0;
+}
+
+bool same_sampling(const fr_sampling *a, const fr_sampling *b)
+{
+    bool same = a->temperature == b->temperature && a->top_k == b->top_k && a->top_p == b->top_p &&
+                a->min_p == b->min_p && a->seed == b->seed && a->max_tokens == b->max_tokens &&
+                a->n_stop == b->n_stop;
+    for (size_t i = 0; same && i < a->n_stop; i++)
+        same = strcmp(a->stop[i], b->stop[i]) == 0;
+    return same;
+}

@@ -1,0 +1,1 @@
+frugal generate -p hello

@@ -1,0 +1,1 @@
+frugal generate -m nowhere.gguf -p hello

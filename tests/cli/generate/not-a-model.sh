@@ -1,0 +1,1 @@
+echo "this is text" > model.gguf; frugal generate -m model.gguf -p hello

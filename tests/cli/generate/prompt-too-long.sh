@@ -1,0 +1,1 @@
+frugal generate -m "$FIXTURES/models/random.gguf" -p "$(printf "word %.0s" $(seq 40))"

@@ -1,0 +1,1 @@
+frugal generate -m "$FIXTURES/models/random.gguf" -p a --top-p 2

@@ -1,0 +1,1 @@
+: > t; frugal perplexity -m "$FIXTURES/models/random.gguf" -f t

@@ -1,0 +1,1 @@
+printf "the é" | frugal tokenize -m "$FIXTURES/models/random.gguf" --json

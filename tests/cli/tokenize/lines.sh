@@ -1,0 +1,2 @@
+frugal tokenize -q -m "$FIXTURES/models/random.gguf" -p "the 🦙
+"

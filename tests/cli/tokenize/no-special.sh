@@ -1,0 +1,1 @@
+frugal tokenize -q --no-special -m "$FIXTURES/models/random.gguf" -p "<|end|>"

@@ -1,0 +1,1 @@
+frugal tokenize -m "$FIXTURES/models/random.gguf" -p a -f b
