@@ -160,6 +160,11 @@ static bool is_wanted(const climb *c, const char *strategy, const char *name)
     return false;
 }
 
+static double measure_s(const climb *c)
+{
+    return c->options->measure_s > 0 ? c->options->measure_s : FR_EVALUATE_S;
+}
+
 static void add_rung(climb *c, const fr_task_strategy *s, const fr_task_model *model,
                      bool name_model)
 {
@@ -183,6 +188,7 @@ static void add_rung(climb *c, const fr_task_strategy *s, const fr_task_model *m
     r->threads = c->threads;
     r->together = t->hosting == FR_HOSTING_BATCH;
     r->train_max_s = c->options->train_max_s;
+    r->measure_s = measure_s(c);
     r->progress = &c->progress;
     c->rungs[c->n++].rung = r;
 }
@@ -389,8 +395,8 @@ static void predict_all(climb *c, const fr_horizon *horizon)
         }
         e->horizon = fr_horizon_forecast(horizon, &e->forecast, c->requests);
         double answers = (double)c->task->eval.n, seconds = answers * e->forecast.request.s;
-        if (seconds > 0 && seconds < FR_EVALUATE_S)
-            answers *= FR_EVALUATE_S / seconds;
+        if (seconds > 0 && seconds < measure_s(c))
+            answers *= measure_s(c) / seconds;
         e->run_s = e->forecast.build.s + e->forecast.load.s + answers * e->forecast.request.s;
         e->run_j = e->forecast.build.j + e->forecast.load.j + answers * e->forecast.request.j;
     }

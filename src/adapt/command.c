@@ -103,7 +103,7 @@ static int run_command(fr_rung *r, const char *what, const char *shell, fr_str i
     if (rc == FR_E_LIMIT)
         return fr_fail(err, FR_E_CHILD,
                        "Give the rung more time with budget: {time_s: …}, or mend the command.",
-                       "the %s command did not end within %.0f s", what, time_s);
+                       "the %s command did not end within %g s", what, time_s);
     FR_TRY(rc);
     if (done->exit_code == 0)
         return 0;

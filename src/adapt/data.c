@@ -207,6 +207,14 @@ static size_t column_of(const fr_str *fields, size_t n, const char *const *names
     return SIZE_MAX;
 }
 
+/* jansson refuses what is not UTF-8, in JSON files of itself. */
+static bool is_utf8(fr_str text)
+{
+    json_t *value = json_stringn(text.at, text.n);
+    json_decref(value);
+    return value != NULL;
+}
+
 static int parse_csv(fr_str bytes, const char *name, fr_data *out, fr_err *err)
 {
     FR_AUTO(fr_csv) csv = { 0 };
@@ -236,6 +244,10 @@ static int parse_csv(fr_str bytes, const char *name, fr_data *out, fr_err *err)
                            columns);
         if (fr_str_trim(fields[output]).n == 0)
             return bad(&p, "the output is empty");
+        for (size_t i = 0; i < n; i++) {
+            if (!is_utf8(fields[i]))
+                return bad(&p, "the text is not UTF-8");
+        }
         if (instruction == SIZE_MAX || instruction == input) {
             fr_data_put(out, fields[input], fields[output], csv.line);
             continue;

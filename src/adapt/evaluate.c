@@ -11,7 +11,7 @@
 
 #define PASSES_MAX 2000
 #define CHUNK      16
-#define LOAD_S     0.2 /* how long opening is repeated for its mean */
+#define LOAD_S     0.1 /* of that time opening is repeated for its mean */
 #define LOADS_MAX  20
 
 typedef struct {
@@ -145,7 +145,7 @@ static int load(fr_run *run, fr_rung *r, rows *x, fr_outcome *out, fr_err *err)
             r->kind->close(r);
         FR_TRY(in_phase(run, "load", r, x, do_open, &all, &none, err));
         n++;
-    } while (r->energy_inside && all.duration_s < LOAD_S && n < LOADS_MAX &&
+    } while (r->energy_inside && all.duration_s < LOAD_S * r->measure_s && n < LOADS_MAX &&
              r->kind->close != NULL);
     out->load = fr_spent_scale(all, 1.0 / (double)n);
     out->evaluate = fr_spent_scale(all, (double)(n - 1) / (double)n);
@@ -181,7 +181,7 @@ static int do_measure(fr_rung *r, rows *x, size_t *n_done, fr_err *err)
             }
             *n_done += n;
             i += n;
-            if ((double)(fr_now_monotonic_ns() - start_ns) * 1e-9 >= FR_EVALUATE_S)
+            if ((double)(fr_now_monotonic_ns() - start_ns) * 1e-9 >= r->measure_s)
                 return 0;
         }
     } while (r->kind->forget == NULL);
@@ -192,7 +192,7 @@ static int do_measure(fr_rung *r, rows *x, size_t *n_done, fr_err *err)
 static int measure(fr_run *run, fr_rung *r, rows *x, fr_spent *answering, size_t n_done,
                    fr_outcome *out, fr_err *err)
 {
-    for (size_t pass = 0; answering->duration_s < FR_EVALUATE_S && pass < PASSES_MAX; pass++) {
+    for (size_t pass = 0; answering->duration_s < r->measure_s && pass < PASSES_MAX; pass++) {
         size_t before = n_done;
         if (r->kind->forget != NULL)
             FR_TRY(r->kind->forget(r, err));

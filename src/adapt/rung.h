@@ -98,6 +98,7 @@ struct fr_rung {
     uint64_t seed;
     int threads;
     bool together;               /* requests are gathered and answered in batches */
+    double measure_s;            /* of work that a request's figure covers at least */
     double train_max_s;          /* budget of a training; 0: none */
     const fr_progress *progress; /* also says when a budget is spent */
     fr_work_sink work;

@@ -290,7 +290,8 @@ static int strategy_name_ok(const fr_task *task, const fr_node *node, const char
         return fr_node_fail(node, err,
                             "This release has traditional, zero-shot, few-shot, rag, "
                             "lora, full and scratch, and your own commands.",
-                            "'%s' is known, but not built yet", name);
+                            "%s'%s' is known, but not built yet",
+                            node->key == NULL ? "strategies: " : "", name);
     const char *nearest = fr_nearest(name, known);
     char hint[256];
     if (nearest != NULL)
@@ -299,7 +300,8 @@ static int strategy_name_ok(const fr_task *task, const fr_node *node, const char
         snprintf(hint, sizeof(hint),
                  "Known: traditional, zero-shot, few-shot, rag, lora, full, "
                  "scratch, or {name: …, build: …, answer: …}.");
-    return fr_node_fail(node, err, hint, "expected a strategy, found '%.60s'", name);
+    return fr_node_fail(node, err, hint, "%sexpected a strategy, found '%.60s'",
+                        node->key == NULL ? "strategies: " : "", name);
 }
 
 static int read_strategy(fr_task *task, const fr_node *node, fr_err *err)
