@@ -30,6 +30,7 @@ typedef struct {
     const char *const *only; /* NULL-terminated names of strategies or rungs; NULL: all */
     double train_max_s;      /* budget of each training; 0: none but the task's */
     bool fresh;              /* do not resume an interrupted climb */
+    double measure_s;        /* a figure of one request covers so much work at least; 0: 2 s */
     uint64_t seed;
     const char *const *argv;
     const fr_progress *progress;

@@ -269,6 +269,7 @@ int fr_rung_key(const fr_rung *r, const char *model_hash, const char *data_hash,
     json_object_set_new(all, "data", json_string(data_hash));
     json_object_set_new(all, "metric", json_string(r->with.metric->name));
     json_object_set_new(all, "seed", json_integer((json_int_t)r->seed));
+    json_object_set_new(all, "measure_s", json_real(r->measure_s));
     json_object_set_new(all, "together", json_boolean(r->together));
     char *text = json_dumps(all, JSON_SORT_KEYS | JSON_COMPACT);
     int rc = fr_sha256(text, strlen(text), out, err);
