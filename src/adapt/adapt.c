@@ -452,7 +452,7 @@ static int claim_folder(climb *c, const entry *e, fr_err *err)
 }
 
 /* How the artefact is used: what the closing lines show. */
-static json_t *use_lines(const climb *c, const fr_rung *r)
+static json_t *use_lines(const fr_rung *r)
 {
     json_t *use = json_array();
     char line[1024];
@@ -470,7 +470,6 @@ static json_t *use_lines(const climb *c, const fr_rung *r)
              r->dir);
     free(weights);
     json_array_append_new(use, json_string(line));
-    (void)c;
     return use;
 }
 
@@ -501,7 +500,7 @@ static int save_artifact(climb *c, fr_rung *r, fr_err *err)
         json_array_append_new(labels, json_stringn(c->task->labels[i].at, c->task->labels[i].n));
     json_object_set_new(a, "labels", labels);
     int rc = r->kind->save(r, a, err);
-    json_object_set_new(a, "use", use_lines(c, r));
+    json_object_set_new(a, "use", use_lines(r));
     if (rc == 0)
         rc = fr_json_write(r->dir, "artifact.json", a, err);
     json_decref(a);
@@ -727,6 +726,14 @@ static int write_report(const climb *c, const json_t *verdict, fr_err *err)
 static int publish(climb *c, json_t *verdict, fr_err *err)
 {
     const char *chosen = json_string_value(json_object_get(verdict, "chosen"));
+    char *report = fr_path_join(c->out_dir, "report.html");
+    json_object_set_new(verdict, "report", json_string(report));
+    free(report);
+    for (size_t i = 0; chosen != NULL && i < c->n; i++) {
+        if (strcmp(c->rungs[i].rung->name, chosen) == 0)
+            json_object_set_new(verdict, "use", use_lines(c->rungs[i].rung));
+    }
+    FR_TRY(write_report(c, verdict, err));
     char *link = fr_path_join(c->out_dir, "chosen");
     char *target = fr_dup_f("rungs/%s", chosen != NULL ? chosen : "");
     int rc = 0;
@@ -736,16 +743,8 @@ static int publish(climb *c, json_t *verdict, fr_err *err)
         unlink(link); /* a link of an earlier climb would promise too much; a folder stays */
     free(target);
     free(link);
-    FR_TRY(rc);
-    char *report = fr_path_join(c->out_dir, "report.html");
-    json_object_set_new(verdict, "report", json_string(report));
-    free(report);
-    for (size_t i = 0; chosen != NULL && i < c->n; i++) {
-        if (strcmp(c->rungs[i].rung->name, chosen) == 0)
-            json_object_set_new(verdict, "use", use_lines(c, c->rungs[i].rung));
-    }
-    FR_TRY(fr_json_write(c->out_dir, "verdict.json", verdict, err));
-    return write_report(c, verdict, err);
+    /* last, so that a verdict means that all else is there */
+    return rc != 0 ? rc : fr_json_write(c->out_dir, "verdict.json", verdict, err);
 }
 
 static int conclude(climb *c, const fr_horizon *horizon, json_t **verdict, fr_err *err)

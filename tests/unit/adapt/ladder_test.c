@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include "adapt/work_folder.h"
 #include "support/tiny_model.h"
+#include "support/tiny_server.h"
 
 #include <math.h>
 
@@ -370,6 +371,58 @@ static void a_broken_model_fails_its_rungs_and_no_others(void **state)
     json_decref(v);
 }
 
+/* A server that calls everything red. */
+static void says_red(void *user, const tiny_request *request, fr_buf *out)
+{
+    (void)user;
+    (void)request;
+    tiny_answer(out, 200, "Content-Type: application/json\r\n",
+                "{\"choices\": [{\"text\": \" It is Red.\\n\", \"finish_reason\": \"stop\"}], "
+                "\"usage\": {\"prompt_tokens\": 9, \"completion_tokens\": 3}}");
+}
+
+static void over_http_labels_are_matched_and_what_cannot_be_done_is_said(void **state)
+{
+    const char *dir = *state;
+    tiny_server server;
+    assert_int_equal(tiny_server_start(&server, says_red, NULL), 0);
+    FR_AUTO(fr_buf) text = { 0 };
+    fr_buf_put_f(&text,
+                 "task: fruit\nkind: label\nmodel: {endpoint: \"%s/v1\", name: it}\ntarget: 0.9\n"
+                 "stop: never\ndata: {train: train.jsonl, eval: eval.jsonl}\n"
+                 "strategies: [zero-shot, lora, scratch]\n",
+                 server.url);
+    put_file(dir, "task.yaml", fr_buf_text(&text));
+    json_t *v = verdict_of(dir, "task.yaml", "out");
+    assert_string_equal(status(v, "zero-shot"), "done");
+    assert_string_equal(status(v, "lora"), "unfit");
+    assert_string_equal(status(v, "scratch"), "unfit");
+    assert_float_equal(number(rung(v, "zero-shot"), "quality", "value"), 1.0 / 3, 1e-9);
+    /* each question was asked once: what a server draws is not ours to tell */
+    assert_int_equal(server.n_requests, 36);
+    assert_true(json_is_null(
+        json_object_get(json_object_get(rung(v, "zero-shot"), "energy_j"), "per_request")));
+    json_decref(v);
+    tiny_server_stop(&server);
+}
+
+static void free_text_is_scored_by_perplexity(void **state)
+{
+    const char *dir = *state;
+    put_file(dir, "task.yaml",
+             "task: fruit\nkind: text\nmodel: model.gguf\nmetric: perplexity\ntarget: 2\n"
+             "data: {train: train.jsonl, eval: eval.jsonl}\nstop: never\n"
+             "strategies: [traditional, zero-shot, few-shot]\n");
+    json_t *v = verdict_of(dir, "task.yaml", "out");
+    assert_string_equal(status(v, "traditional"), "unfit");
+    double value = number(rung(v, "zero-shot"), "quality", "value");
+    assert_true(value > 1);
+    assert_true(number(rung(v, "zero-shot"), "quality", "ci_low") <= value);
+    assert_true(number(rung(v, "zero-shot"), "quality", "ci_high") >= value);
+    assert_string_equal(status(v, "few-shot"), "done");
+    json_decref(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +435,8 @@ int main(void)
         WITH_FOLDER(a_spent_budget_ends_the_climb_and_says_so),
         WITH_FOLDER(the_chosen_artefact_answers_as_the_rung_did),
         WITH_FOLDER(two_climbs_do_not_share_a_folder),
+        WITH_FOLDER(over_http_labels_are_matched_and_what_cannot_be_done_is_said),
+        WITH_FOLDER(free_text_is_scored_by_perplexity),
         WITH_FOLDER(a_broken_model_fails_its_rungs_and_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

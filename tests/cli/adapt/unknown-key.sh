@@ -1,0 +1,3 @@
+. "$TOP/tests/cli/adapt/make_task"
+make_task t 'strategys: [traditional]'
+frugal adapt t/task.yaml
