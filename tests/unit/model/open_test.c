@@ -1,0 +1,191 @@
+/* open_test.c: what a model file must have, and that errors name what it has not. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "base/mem.h"
+#include "model/arch.h"
+#include "model/model.h"
+
+#define GOLDEN FR_SOURCE_DIR "/tests/fixtures/llama-golden/model.gguf"
+
+/* What a test changes in a copy of the golden model. */
+typedef struct {
+    const char *drop, *reformat, *reshape;
+    const char *key; /* a number instead of the golden one; or */
+    uint32_t value;
+    const char *text_key, *text; /* a text */
+} change;
+
+static int open_changed(const change *c, fr_model **out, fr_err *err)
+{
+    FR_AUTOPTR(fr_gguf) from = NULL;
+    FR_AUTOPTR(fr_gguf_out) o = fr_gguf_out_new();
+    assert_int_equal(fr_gguf_open(GOLDEN, &from, NULL), 0);
+    if (c->key != NULL)
+        fr_gguf_put_u32(o, c->key, c->value);
+    if (c->text_key != NULL)
+        fr_gguf_put_str(o, c->text_key, fr_str_of(c->text));
+    fr_gguf_put_all(o, from);
+    for (size_t i = 0; i < fr_gguf_n_tensors(from); i++) {
+        const fr_tensor *t = fr_gguf_tensor_at(from, i);
+        char name[64];
+        snprintf(name, sizeof(name), "%.*s", FR_STR_F(t->name));
+        if (c->drop != NULL && strcmp(name, c->drop) == 0)
+            continue;
+        fr_format format = t->format;
+        uint64_t dims[2] = { t->dims[0], t->dims[1] };
+        if (c->reformat != NULL && strcmp(name, c->reformat) == 0)
+            format = (fr_format)2; /* Q4_0 takes less than is there */
+        if (c->reshape != NULL && strcmp(name, c->reshape) == 0)
+            dims[1] -= 1;
+        fr_gguf_put_tensor(o, name, format, dims, t->n_dims, t->data);
+    }
+    char path[] = "/tmp/frugal-open-XXXXXX";
+    close(mkstemp(path));
+    assert_int_equal(fr_gguf_write(o, path, NULL), 0);
+    int rc = fr_model_open(path, out, err);
+    unlink(path);
+    return rc;
+}
+
+static void assert_refused(change c, int code, const char *said)
+{
+    fr_model *m = NULL;
+    fr_err err = { 0 };
+    assert_int_equal(open_changed(&c, &m, &err), code);
+    if (strstr(err.what, said) == NULL)
+        fail_msg("'%s' does not say '%s'", err.what, said);
+    assert_null(m);
+}
+
+static void a_model_tells_its_shape_name_and_size(void **state)
+{
+    (void)state;
+    FR_AUTOPTR(fr_model) m = NULL;
+    assert_int_equal(fr_model_open(GOLDEN, &m, NULL), 0);
+    const fr_shape *s = fr_model_shape(m);
+    assert_true(s->n_layers == 2 && s->dim == 32 && s->n_heads == 4 && s->n_kv_heads == 2);
+    assert_true(s->head_dim == 8 && s->ffn_dim == 64 && s->n_vocab == 288 && s->context == 64);
+    assert_true(s->rope_dim == 8 && !s->tied && s->kv_format == FR_FORMAT_F32);
+    assert_string_equal(fr_model_name(m), "golden");
+    assert_int_equal(fr_model_n_params(m), 37024);
+    assert_int_equal(fr_model_weight_bytes(m), 4 * fr_model_n_params(m));
+    assert_int_equal(fr_tokenizer_n_vocab(fr_model_tokenizer(m)), 288);
+    assert_int_equal(fr_shape_kv_bytes_per_token(s), 2 * 2 * 16 * 4);
+    /* 2 per weight of two layers, 4 per number of a query and position seen, 2 per logit's weight
+     */
+    assert_true(fr_shape_flops_per_token(s, 9, false) == 2 * 2 * 9216 + 2 * 4 * 10 * 32);
+    assert_true(fr_shape_flops_per_token(s, 0, true) - fr_shape_flops_per_token(s, 0, false) ==
+                2 * 288 * 32);
+    const char *hash, *again;
+    assert_int_equal(fr_model_hash(m, &hash, NULL), 0);
+    assert_int_equal(fr_model_hash(m, &again, NULL), 0);
+    assert_true(strlen(hash) == 64 && hash == again);
+}
+
+static void a_missing_tensor_is_named(void **state)
+{
+    (void)state;
+    assert_refused((change){ .drop = "blk.1.ffn_up.weight" }, FR_E_FORMAT,
+                   "lacks the tensor 'blk.1.ffn_up.weight'");
+    assert_refused((change){ .drop = "token_embd.weight" }, FR_E_FORMAT, "'token_embd.weight'");
+}
+
+static void a_tensor_of_another_shape_is_named_with_both_shapes(void **state)
+{
+    (void)state;
+    assert_refused((change){ .reshape = "blk.0.attn_k.weight" }, FR_E_FORMAT,
+                   "'blk.0.attn_k.weight' is 15 × 32: expected 16 × 32");
+}
+
+static void an_unsupported_format_is_named_with_those_that_are_supported(void **state)
+{
+    (void)state;
+    fr_model *m = NULL;
+    fr_err err = { 0 };
+    change c = { .reformat = "blk.0.ffn_down.weight" };
+    assert_int_equal(open_changed(&c, &m, &err), FR_E_UNSUPPORTED);
+    assert_non_null(strstr(err.what, "'blk.0.ffn_down.weight' is in format Q4_0"));
+    assert_non_null(strstr(err.hint, "F32, F16, BF16 and, for matrices, Q8_0"));
+}
+
+static void a_vocabulary_that_does_not_fit_the_embedding_is_refused(void **state)
+{
+    (void)state;
+    assert_refused((change){ .reshape = "token_embd.weight", .drop = "output.weight" }, FR_E_FORMAT,
+                   "the vocabulary has 288 tokens, but 'token_embd.weight' has 287 rows");
+}
+
+static void features_that_would_change_every_answer_are_refused(void **state)
+{
+    (void)state;
+    assert_refused((change){ .text_key = "general.architecture", .text = "mamba" },
+                   FR_E_UNSUPPORTED, "architecture 'mamba'");
+    assert_refused((change){ .text_key = "llama.rope.scaling.type", .text = "yarn" },
+                   FR_E_UNSUPPORTED, "rope scaling 'yarn'");
+    assert_refused((change){ .key = "llama.expert_count", .value = 8 }, FR_E_UNSUPPORTED,
+                   "8 experts");
+    assert_refused((change){ .text_key = "tokenizer.ggml.model", .text = "bert" }, FR_E_UNSUPPORTED,
+                   "tokenizer 'bert'");
+}
+
+static void hyperparameters_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    static const char *const KEYS[] = {
+        "llama.block_count",          "llama.embedding_length",
+        "llama.attention.head_count", "llama.attention.head_count_kv",
+        "llama.context_length",       "llama.feed_forward_length"
+    };
+    static const uint32_t VALUES[] = { 0, 3, 0x7fffffff, 0xffffffff };
+    for (size_t k = 0; k < FR_COUNT_OF(KEYS); k++)
+        for (size_t v = 0; v < FR_COUNT_OF(VALUES); v++) {
+            if (strcmp(KEYS[k], "llama.context_length") == 0 && VALUES[v] == 3)
+                continue; /* short, but a context */
+            assert_refused((change){ .key = KEYS[k], .value = VALUES[v] }, FR_E_FORMAT,
+                           "frugal-open");
+        }
+    assert_refused((change){ .text_key = "llama.block_count", .text = "two" }, FR_E_FORMAT,
+                   "'llama.block_count' is missing or not a whole number");
+    assert_refused((change){ .key = "tokenizer.ggml.bos_token_id", .value = 288 }, FR_E_FORMAT,
+                   "'tokenizer.ggml.bos_token_id' is 288, of 288 tokens");
+}
+
+static void a_model_without_an_output_matrix_is_tied(void **state)
+{
+    (void)state;
+    FR_AUTOPTR(fr_model) m = NULL;
+    change c = { .drop = "output.weight" };
+    assert_int_equal(open_changed(&c, &m, NULL), 0);
+    assert_true(fr_model_shape(m)->tied);
+    assert_int_equal(fr_model_n_params(m), 37024 - 288 * 32);
+}
+
+static void a_file_that_is_not_there_is_named(void **state)
+{
+    (void)state;
+    fr_model *m = NULL;
+    fr_err err = { 0 };
+    assert_int_equal(fr_model_open("/nowhere/model.gguf", &m, &err), FR_E_NOT_FOUND);
+    assert_non_null(strstr(err.what, "/nowhere/model.gguf"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_tells_its_shape_name_and_size),
+        cmocka_unit_test(a_missing_tensor_is_named),
+        cmocka_unit_test(a_tensor_of_another_shape_is_named_with_both_shapes),
+        cmocka_unit_test(an_unsupported_format_is_named_with_those_that_are_supported),
+        cmocka_unit_test(a_vocabulary_that_does_not_fit_the_embedding_is_refused),
+        cmocka_unit_test(features_that_would_change_every_answer_are_refused),
+        cmocka_unit_test(hyperparameters_that_cannot_be_are_refused),
+        cmocka_unit_test(a_model_without_an_output_matrix_is_tied),
+        cmocka_unit_test(a_file_that_is_not_there_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
