@@ -112,9 +112,11 @@ static json_t *json_metadata(const inspected *f)
         const char *type;
         fr_buf_clear(&value);
         fr_gguf_key_at(f->gguf, i, &key, &type, &value);
-        json_object_setn_new(metadata, key.at, key.n,
-                             json_pack("{s:s, s:o}", "type", type, "value",
-                                       json_str(fr_buf_str(&value))));
+        char *name = fr_str_dup(key);
+        json_object_set_new(
+            metadata, name,
+            json_pack("{s:s, s:o}", "type", type, "value", json_str(fr_buf_str(&value))));
+        free(name);
     }
     return metadata;
 }
@@ -137,10 +139,9 @@ static int put_json(fr_cli *cli, const inspected *f)
                             json_pack("{s:I, s:I, s:I}", "tensors", (json_int_t)tallies[i].tensors,
                                       "parameters", (json_int_t)tallies[i].parameters, "size_bytes",
                                       (json_int_t)tallies[i].bytes));
-    json_t *whole = json_pack("{s:s, s:s, s:I, s:I}", "file", f->path, "format",
-                              f->gguf != NULL ? "GGUF" : "safetensors", "parameters",
-                              (json_int_t)f->parameters, "tensor_bytes",
-                              (json_int_t)f->tensor_bytes);
+    json_t *whole = json_pack(
+        "{s:s, s:s, s:I, s:I}", "file", f->path, "format", f->gguf != NULL ? "GGUF" : "safetensors",
+        "parameters", (json_int_t)f->parameters, "tensor_bytes", (json_int_t)f->tensor_bytes);
     if (f->gguf != NULL) {
         json_object_set_new(whole, "version", json_integer(fr_gguf_version(f->gguf)));
         json_object_set_new(whole, "size_bytes",
@@ -190,7 +191,8 @@ static void print_all(const inspected *f, bool list)
         printf("  %-8s %5zu tensors %14llu parameters %10.1f MB%s\n", tallies[i].name,
                tallies[i].tensors, (unsigned long long)tallies[i].parameters,
                (double)tallies[i].bytes * 1e-6,
-               fr_format_by_name(tallies[i].name) != NULL ? "" : "  (frugal cannot compute with it)");
+               fr_format_by_name(tallies[i].name) != NULL ? ""
+                                                          : "  (frugal cannot compute with it)");
     if (f->gguf != NULL) {
         printf("\nmetadata\n");
         print_metadata(f->gguf);

@@ -76,8 +76,8 @@ static int compute(job *j, fr_err *err)
         fr_row rows[STEP_TOKENS];
         size_t n = FR_MIN((size_t)STEP_TOKENS, j->ids.n - at);
         for (size_t i = 0; i < n; i++)
-            rows[i] = (fr_row){ j->ids.at[at + i], 0, (uint32_t)(at + i),
-                                all || at + i + 1 == j->ids.n };
+            rows[i] =
+                (fr_row){ j->ids.at[at + i], 0, (uint32_t)(at + i), all || at + i + 1 == j->ids.n };
         FR_TRY(fr_model_forward(j->model, j->adapter, j->kv, j->pool, rows, n, j->logits, err));
         if (all) {
             FR_TRY(fr_file_out_put(&j->out, j->logits, n * n_vocab * sizeof(float), err));
@@ -114,10 +114,9 @@ static int put_json(fr_cli *cli, const job *j, const int32_t *top, size_t n)
                                               text != NULL ? text : json_null(), "logit",
                                               fr_json_f64((double)j->logits[top[i]])));
     }
-    return fr_cli_put_json(cli, json_pack("{s:I, s:I, s:o}", "n_tokens", (json_int_t)j->ids.n,
-                                          "n_vocab",
-                                          (json_int_t)fr_model_shape(j->model)->n_vocab, "top",
-                                          list));
+    return fr_cli_put_json(cli,
+                           json_pack("{s:I, s:I, s:o}", "n_tokens", (json_int_t)j->ids.n, "n_vocab",
+                                     (json_int_t)fr_model_shape(j->model)->n_vocab, "top", list));
 }
 
 static void print_top(const job *j, const int32_t *top, size_t n)
@@ -159,7 +158,8 @@ const fr_command FR_COMMAND_logits = {
     NULL,
     "show the raw scores of the next token",
     "frugal logits -m model.gguf -p \"Once upon a\"\n"
-    "frugal logits -m model.gguf -p \"Once upon a\" --out logits.f32  # float32, a row per position\n",
+    "frugal logits -m model.gguf -p \"Once upon a\" --out logits.f32  # float32, a row per "
+    "position\n",
     "The scores do not change with batch, thread count or processor: two files may be compared "
     "byte by byte.",
     false,
