@@ -15,6 +15,11 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** What libfrugal exports; everything else in it is hidden. */
+#ifndef FR_API
+#define FR_API __attribute__((visibility("default")))
+#endif
 #if defined(__GNUC__)
 #pragma GCC visibility push(default) /* what libfrugal exports */
 #endif
@@ -57,10 +62,10 @@ typedef struct fr_err {
 } fr_err;
 
 /** The name of a code, "FR_E_FORMAT"; "FR_E_UNKNOWN" for a number that is none. Static. */
-const char *fr_err_name(int code);
+FR_API const char *fr_err_name(int code);
 
 /** The exit status that the program ends with for a code: 0, 1, 2 or 3. */
-int fr_err_exit_status(int code);
+FR_API int fr_err_exit_status(int code);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

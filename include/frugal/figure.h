@@ -6,6 +6,8 @@
 #ifndef FRUGAL_FIGURE_H
 #define FRUGAL_FIGURE_H
 
+#include <frugal/err.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -41,22 +43,22 @@ typedef struct fr_energy {
 } fr_energy;
 
 /** An unknown energy: NAN all through, no method. */
-fr_energy fr_energy_unknown(void);
+FR_API fr_energy fr_energy_unknown(void);
 /** No energy at all, exactly: the neutral element of fr_energy_add(). */
-fr_energy fr_energy_zero(void);
+FR_API fr_energy fr_energy_zero(void);
 /** Sum of two; unlike methods make MIXED; NAN stays NAN; zero leaves the other as it is. */
-fr_energy fr_energy_add(fr_energy a, fr_energy b);
+FR_API fr_energy fr_energy_add(fr_energy a, fr_energy b);
 /** A share (0…1) of an energy; the range scales along. */
-fr_energy fr_energy_scale(fr_energy a, double ratio);
+FR_API fr_energy fr_energy_scale(fr_energy a, double ratio);
 /** A: both measured; B: otherwise (C is the caller's to say). NONE when one side is unknown. */
-fr_grade fr_energy_grade(fr_energy a, fr_energy b);
+FR_API fr_grade fr_energy_grade(fr_energy a, fr_energy b);
 
 /** "measured", "modelled", "mixed", "none". Static. */
-const char *fr_method_name(fr_method method);
+FR_API const char *fr_method_name(fr_method method);
 /** The reverse of fr_method_name(); FR_METHOD_NONE for anything else. */
-fr_method fr_method_parse(const char *name);
+FR_API fr_method fr_method_parse(const char *name);
 /** "A", "B", "C", "-". Static. */
-const char *fr_grade_name(fr_grade grade);
+FR_API const char *fr_grade_name(fr_grade grade);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop
