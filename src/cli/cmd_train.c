@@ -33,6 +33,7 @@ json_t *fr_train_json(const fr_train_result *r, const fr_used *used, const char 
     json_object_set_new(o, "total_params", json_integer((json_int_t)r->total_params));
     json_object_set_new(o, "tokens_per_s", fr_json_f64(r->tokens_per_s));
     json_object_set_new(o, "duration_s", fr_json_f64(r->duration_s));
+    json_object_set_new(o, "cpu_s", fr_json_f64(r->cpu_s));
     json_object_set_new(o, "peak_rss_bytes", json_integer((json_int_t)r->peak_rss_bytes));
     json_object_set_new(o, "flops", fr_json_f64(r->flops));
     json_object_set_new(o, "stopped_by", json_string(STOPS[r->stopped_by]));

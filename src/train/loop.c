@@ -25,7 +25,7 @@ typedef struct {
     FILE *log;
     size_t micro_tokens;
     int64_t start_ns, last_save_ns;
-    double elapsed_before_s;
+    double elapsed_before_s, cpu_before_s;
     uint64_t tokens_before;
     bool early, budget;
 } session;
@@ -113,6 +113,7 @@ static int open_session(session *s, fr_err *err)
         open_log(s);
     }
     s->elapsed_before_s = s->state.elapsed_s;
+    s->cpu_before_s = fr_cpu_self_s();
     s->tokens_before = s->state.tokens;
     s->start_ns = s->last_save_ns = fr_now_monotonic_ns();
     return s->state.stage < loop->n_stages ? open_stage(s, err) : 0;
@@ -404,6 +405,7 @@ int fr_loop_run(const fr_loop *loop, fr_train_result *out, fr_err *err)
             .total_params = fr_shape_n_params(&loop->weights->shape),
             .duration_s = elapsed_s(&s),
             .tokens_per_s = here_s > 0 ? (double)(s.state.tokens - s.tokens_before) / here_s : 0,
+            .cpu_s = fr_cpu_self_s() - s.cpu_before_s,
             .peak_rss_bytes = fr_peak_rss_bytes(),
             .flops = s.state.flops,
             .stopped_by = rc != 0    ? FR_STOP_INTERRUPTED

@@ -86,6 +86,7 @@ typedef struct {
     size_t steps, tokens;
     uint64_t trainable_params, total_params;
     double duration_s, tokens_per_s;
+    double cpu_s; /* user and system time of this process while it trained, since it (re)started */
     uint64_t peak_rss_bytes;
     double flops;
     fr_train_stop stopped_by;
