@@ -260,9 +260,10 @@ void fr_ledger_redact(const char *const *argv, fr_buf *out)
             fr_buf_put_s(out, GONE);
         else if (is_prompt_option(before) && arg[0] != '\0' && !looks_like_number(arg))
             fr_buf_put_f(out, "[text, %zu bytes]", strlen(arg));
-        else if ((strcmp(before, "-u") == 0 || strcmp(before, "--user") == 0) && colon != NULL)
-            fr_buf_put_f(out, "%.*s:" GONE, (int)(colon - arg), arg);
-        else if (strncmp(arg, "--prompt=", 9) == 0)
+        else if ((strcmp(before, "-u") == 0 || strcmp(before, "--user") == 0) && colon != NULL) {
+            put_scrubbed(arg, (size_t)(colon - arg), false, out);
+            fr_buf_put_s(out, ":" GONE);
+        } else if (strncmp(arg, "--prompt=", 9) == 0)
             fr_buf_put_f(out, "--prompt=[text, %zu bytes]", strlen(arg) - 9);
         else
             put_arg(arg, after_c, out);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -421,6 +422,29 @@ static void a_named_ledger_must_work_and_the_default_one_only_warns(void **state
     free(home);
 }
 
+/* Files may not grow any more: what a full disk does to a write. */
+static void a_full_disk_is_told_at_the_end_with_the_figures_all_the_same(void **state)
+{
+    machine *m = *state;
+    fr_err err = { 0 };
+    fr_run *run = begun(m, "meter", false);
+    fr_used *used = FR_NEW(fr_used);
+    struct rlimit before, small;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 1;
+    turn(m, 9000000);
+    setrlimit(RLIMIT_FSIZE, &small);
+    int rc = fr_run_end(run, "done", 0, used, NULL, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(rc, FR_E_IO);
+    assert_non_null(strstr(err.what, m->ledger));
+    assert_true(err.hint[0] != '\0');
+    assert_true(fabs(package_j(used) - 9) < 1e-6);
+    free(used);
+}
+
 static void an_unknown_place_ends_before_anything_is_recorded(void **state)
 {
     machine *m = *state;
@@ -448,6 +472,7 @@ int main(void)
         ON_MACHINE(an_engine_may_tell_its_work_while_phases_come_and_go),
         ON_MACHINE(sequences_share_by_their_own_work_and_not_what_others_did),
         ON_MACHINE(a_named_ledger_must_work_and_the_default_one_only_warns),
+        ON_MACHINE(a_full_disk_is_told_at_the_end_with_the_figures_all_the_same),
         ON_MACHINE(an_unknown_place_ends_before_anything_is_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
