@@ -91,10 +91,10 @@ static int64_t now_ns(const fr_meter *m)
  * the nanosecond, so in a short window the tree may seem to have worked more than everybody: what
  * is lent to the machine then is taken back in the next windows.
  */
-static fr_window take_window(fr_meter *m, int64_t now)
+static fr_window take_window(fr_meter *m, int64_t now, bool thoroughly)
 {
     double busy_s, tree_s;
-    m->missed += (uint64_t)fr_tree_sample(m->tree, &busy_s, &tree_s);
+    m->missed += (uint64_t)fr_tree_sample(m->tree, thoroughly, &busy_s, &tree_s);
     fr_window w = { .dt_s = (double)(now - m->sampled_ns) * 1e-9, .tree_s = tree_s - m->tree_s };
     w.capacity_s = w.dt_s * m->host.n_threads;
     w.is_whole = fr_tree_is_unseen(m->tree);
@@ -108,10 +108,10 @@ static fr_window take_window(fr_meter *m, int64_t now)
 }
 
 /* The lock is held. */
-static void sample(fr_meter *m)
+static void sample(fr_meter *m, bool thoroughly)
 {
     double cpu_before_s = thread_cpu_s();
-    fr_window window = take_window(m, now_ns(m));
+    fr_window window = take_window(m, now_ns(m), thoroughly);
     fr_delta deltas[FR_METER_DEVICES];
     memset(deltas, 0, m->bench.n_channels * sizeof deltas[0]);
     for (size_t i = 0; i < N_SENSORS; i++) {
@@ -144,7 +144,7 @@ static void *sampler(void *user)
         while (!m->closing && rc != ETIMEDOUT)
             rc = pthread_cond_timedwait(&m->wake, &m->lock, &due);
         if (!m->closing)
-            sample(m);
+            sample(m, false);
     }
     m->meter_cpu_s = fmax(m->meter_cpu_s, thread_cpu_s());
     pthread_mutex_unlock(&m->lock);
@@ -210,7 +210,7 @@ int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
         m->count[i] = m->bench.n_channels - m->first[i];
     }
     m->opened_ns = m->sampled_ns = now_ns(m);
-    m->missed = (uint64_t)fr_tree_sample(m->tree, &m->busy_s, &m->tree_s);
+    m->missed = (uint64_t)fr_tree_sample(m->tree, true, &m->busy_s, &m->tree_s);
     int rc = m->options.no_thread ? 0 : start_thread(m, err);
     if (rc != 0) {
         fr_meter_close(m);
@@ -224,7 +224,7 @@ int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err)
 {
     (void)err;
     pthread_mutex_lock(&m->lock);
-    sample(m);
+    sample(m, true);
     *out = (fr_reading){
         .monotonic_ns = m->sampled_ns,
         .unix_ns = fr_now_unix_ns(),

@@ -116,10 +116,11 @@ void fr_model_dram_curve(const fr_host *host, double ratio, fr_curve *out, const
 typedef struct fr_tree fr_tree;
 fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts);
 /**
+ * thoroughly: what children were waited for is read whether or not that was paid for.
  * busy_s, tree_s: since the machine started and since open. busy_s NAN: cannot be read.
  * Returns the number of files that could not be read.
  */
-int fr_tree_sample(fr_tree *t, double *busy_s, double *tree_s);
+int fr_tree_sample(fr_tree *t, bool thoroughly, double *busy_s, double *tree_s);
 /** The tree took at least so much since open, as somebody knows who waited for its root. */
 void fr_tree_tell(fr_tree *t, double tree_s);
 bool fr_tree_has(void *tree, pid_t pid);
