@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/model_work.h"
 #include "model/gguf.h"
 #include "model/safetensors.h"
 
@@ -47,6 +48,18 @@ static const char *format_name(const fr_tensor *t)
     return t->format == FR_FORMAT_NONE ? "other" : fr_format_any_name(t->format);
 }
 
+/* "12.3 MB": decimal, as file managers and vendors count. */
+static const char *size_text(uint64_t bytes, char out[24])
+{
+    static const char *const UNITS[] = { "bytes", "kB", "MB", "GB", "TB" };
+    double size = (double)bytes;
+    size_t unit = 0;
+    for (; size >= 1000 && unit + 1 < FR_COUNT_OF(UNITS); unit++)
+        size /= 1000;
+    snprintf(out, 24, unit == 0 ? "%.0f %s" : "%.1f %s", size, UNITS[unit]);
+    return out;
+}
+
 static int open_file(inspected *f, fr_err *err)
 {
     if (fr_str_ends(fr_str_of(f->path), FR_STR(".safetensors")))
@@ -88,21 +101,6 @@ static size_t count_formats(const inspected *f, tally tallies[TALLIES])
     return n;
 }
 
-/* JSON text; bytes that are no UTF-8 become '?'. */
-static json_t *json_str(fr_str s)
-{
-    json_t *text = json_stringn(s.at, s.n);
-    if (text != NULL)
-        return text;
-    char *plain = fr_str_dup(s);
-    for (size_t i = 0; i < s.n; i++)
-        if ((plain[i] & 0x80) != 0)
-            plain[i] = '?';
-    text = json_stringn(plain, s.n);
-    free(plain);
-    return text;
-}
-
 static json_t *json_metadata(const inspected *f)
 {
     FR_AUTO(fr_buf) value = { 0 };
@@ -115,7 +113,7 @@ static json_t *json_metadata(const inspected *f)
         char *name = fr_str_dup(key);
         json_object_set_new(
             metadata, name,
-            json_pack("{s:s, s:o}", "type", type, "value", json_str(fr_buf_str(&value))));
+            json_pack("{s:s, s:o}", "type", type, "value", fr_json_bytes(fr_buf_str(&value))));
         free(name);
     }
     return metadata;
@@ -130,9 +128,10 @@ static int put_json(fr_cli *cli, const inspected *f)
         json_t *shape = json_array();
         for (size_t d = t->n_dims; d > 0; d--)
             json_array_append_new(shape, json_integer((json_int_t)t->dims[d - 1]));
-        json_array_append_new(tensors, json_pack("{s:o, s:s, s:o, s:I}", "name", json_str(t->name),
-                                                 "type", format_name(t), "shape", shape,
-                                                 "size_bytes", (json_int_t)t->size_bytes));
+        json_array_append_new(tensors,
+                              json_pack("{s:o, s:s, s:o, s:I}", "name", fr_json_bytes(t->name),
+                                        "type", format_name(t), "shape", shape, "size_bytes",
+                                        (json_int_t)t->size_bytes));
     }
     for (size_t i = 0, n = count_formats(f, tallies); i < n; i++)
         json_object_set_new(formats, tallies[i].name,
@@ -180,19 +179,19 @@ static void print_tensors(const inspected *f)
 static void print_all(const inspected *f, bool list)
 {
     tally tallies[TALLIES] = { 0 };
+    char size[24];
     printf("%s: ", f->path);
     if (f->gguf != NULL)
         printf("GGUF version %u, ", fr_gguf_version(f->gguf));
     else
         printf("safetensors, ");
-    printf("%zu tensors, %llu parameters, %.1f MB\n", n_tensors(f),
-           (unsigned long long)f->parameters, (double)f->tensor_bytes * 1e-6);
+    printf("%zu tensors, %llu parameters, %s\n", n_tensors(f), (unsigned long long)f->parameters,
+           size_text(f->tensor_bytes, size));
     for (size_t i = 0, n = count_formats(f, tallies); i < n; i++)
-        printf("  %-8s %5zu tensors %14llu parameters %10.1f MB%s\n", tallies[i].name,
-               tallies[i].tensors, (unsigned long long)tallies[i].parameters,
-               (double)tallies[i].bytes * 1e-6,
-               fr_format_by_name(tallies[i].name) != NULL ? ""
-                                                          : "  (frugal cannot compute with it)");
+        printf(
+            "  %-8s %5zu tensors %14llu parameters %12s%s\n", tallies[i].name, tallies[i].tensors,
+            (unsigned long long)tallies[i].parameters, size_text(tallies[i].bytes, size),
+            fr_format_by_name(tallies[i].name) != NULL ? "" : "  (frugal cannot compute with it)");
     if (f->gguf != NULL) {
         printf("\nmetadata\n");
         print_metadata(f->gguf);

@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/model_work.h"
 #include "model/model.h"
+#include "text/utf8.h"
 
 enum { STEP_TOKENS = 64, TOP = 10 };
 
@@ -109,9 +111,8 @@ static int put_json(fr_cli *cli, const job *j, const int32_t *top, size_t n)
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
         fr_str piece = fr_tokenizer_piece(fr_model_tokenizer(j->model), top[i]);
-        json_t *text = json_stringn(piece.at, piece.n);
         json_array_append_new(list, json_pack("{s:i, s:o, s:o}", "id", (int)top[i], "token",
-                                              text != NULL ? text : json_null(), "logit",
+                                              fr_json_bytes(piece), "logit",
                                               fr_json_f64((double)j->logits[top[i]])));
     }
     return fr_cli_put_json(cli,
@@ -125,8 +126,9 @@ static void print_top(const job *j, const int32_t *top, size_t n)
     for (size_t i = 0; i < n; i++) {
         fr_str piece = fr_tokenizer_piece(fr_model_tokenizer(j->model), top[i]);
         printf("%10.4f  %7d  '", (double)j->logits[top[i]], top[i]);
+        bool text = fr_utf8_valid(piece);
         for (size_t c = 0; c < piece.n; c++)
-            if ((unsigned char)piece.at[c] < ' ')
+            if (!text || (unsigned char)piece.at[c] < ' ')
                 printf("\\x%02x", (unsigned char)piece.at[c]);
             else
                 putchar(piece.at[c]);

@@ -356,7 +356,7 @@ static int parse(cursor *c, fr_gguf *g)
 {
     uint64_t version = 0, n_tensors = 0, n_keys = 0;
     if (c->size < 4 || memcmp(c->bytes, "GGUF", 4) != 0)
-        return fr_fail(c->err, FR_E_FORMAT, "Name a GGUF file; frugal convert makes one.",
+        return fr_fail(c->err, FR_E_FORMAT, "Name a GGUF file.",
                        "'%s' is not a GGUF file: it does not begin with 'GGUF'", c->name);
     if (c->size < HEADER_BYTES)
         return cut_short(c, "the header");

@@ -9,11 +9,20 @@
 #include "base/mem.h"
 #include "model/model.h"
 
-static const char MODEL[] = FR_SOURCE_DIR "/../shared/data/models/stories260K.bin";
-static const char TOKENS[] = FR_SOURCE_DIR "/../shared/data/models/tok512.bin";
-/* Worktrees lie one folder deeper. */
-static const char MODEL_DEEPER[] = FR_SOURCE_DIR "/../../shared/data/models/stories260K.bin";
-static const char TOKENS_DEEPER[] = FR_SOURCE_DIR "/../../shared/data/models/tok512.bin";
+/* A file of the data folder that is shared beside the source tree, or of $FRUGAL_SHARED; NULL where
+ * this machine has none. Owned. */
+static char *shared_file(const char *name)
+{
+    const char *const folders[] = { getenv("FRUGAL_SHARED"), FR_SOURCE_DIR "/../shared",
+                                    FR_SOURCE_DIR "/../../shared" };
+    for (size_t i = 0; i < FR_COUNT_OF(folders); i++) {
+        char *path = fr_dup_f("%s/data/models/%s", folders[i] != NULL ? folders[i] : ".", name);
+        if (fr_file_exists(path))
+            return path;
+        free(path);
+    }
+    return NULL;
+}
 
 typedef struct {
     int32_t dim, ffn, layers, heads, kv_heads, vocab, context;
@@ -112,16 +121,20 @@ static void put_shape(fr_gguf_out *o, const bin_header *h)
 /* The converted model, opened; NULL where the files are not on this machine. */
 static fr_model *stories(void)
 {
-    bool deeper = !fr_file_exists(MODEL);
-    const char *model_path = deeper ? MODEL_DEEPER : MODEL;
-    if (!fr_file_exists(model_path))
+    char *model_path = shared_file("stories260K.bin"), *tokens_path = shared_file("tok512.bin");
+    if (model_path == NULL || tokens_path == NULL) {
+        free(model_path);
+        free(tokens_path);
         return NULL;
+    }
     FR_AUTO(fr_map) weights = { 0 };
     FR_AUTO(fr_map) tokens = { 0 };
     FR_AUTO(fr_buf) text = { 0 };
     FR_AUTOPTR(fr_gguf_out) o = fr_gguf_out_new();
     assert_int_equal(fr_map_open(model_path, &weights, NULL), 0);
-    assert_int_equal(fr_map_open(deeper ? TOKENS_DEEPER : TOKENS, &tokens, NULL), 0);
+    assert_int_equal(fr_map_open(tokens_path, &tokens, NULL), 0);
+    free(model_path);
+    free(tokens_path);
     bin_header h;
     memcpy(&h, weights.at, sizeof(h));
     put_shape(o, &h);

@@ -1,0 +1,1 @@
+cd "$FIXTURES/models" && frugal inspect random.gguf --json

@@ -1,0 +1,1 @@
+cd "$FIXTURES/llama-golden" && frugal inspect make.py

@@ -1,0 +1,1 @@
+cd "$FIXTURES/llama-golden/adapter" && frugal inspect adapter_model.safetensors

@@ -1,0 +1,1 @@
+frugal logits -p hello
