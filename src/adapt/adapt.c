@@ -24,6 +24,7 @@
 
 #define EMBEDDED_MODEL   "frugal-tiny"
 #define HASH_WHOLE_BYTES ((uint64_t)2 << 30) /* larger model files are told by size and ends */
+#define NOTE_TRAINING_NS 3000000000
 #define BUDGET_CHECK_NS  250000000
 
 /* What the climb knows of one rung. */
@@ -64,6 +65,12 @@ typedef struct {
     /* budgets */
     fr_progress progress;
     int64_t begin_ns, checked_ns;
+    /* a training in progress, whose joules are noted down as it goes */
+    const fr_rung *training;
+    fr_spent trained_before; /* by interrupted runs */
+    fr_energy training_from; /* of the run, when it began */
+    double training_cpu_s;
+    int64_t training_ns, noted_ns;
     char spent[128]; /* which budget is spent; "" : none */
 } climb;
 
@@ -110,9 +117,36 @@ static void check_budget(climb *c)
         snprintf(c->spent, sizeof(c->spent), "the budget of %g gCO2e is spent", t->budget.carbon_g);
 }
 
+/* What the training in progress has taken so far, by the run's own sum; the exact figure follows
+ * when its phase ends. Written now and then, so that even a kill loses a few seconds of it only. */
+static void note_training(climb *c)
+{
+    int64_t now_ns = fr_now_monotonic_ns();
+    if (c->training == NULL || now_ns - c->noted_ns < NOTE_TRAINING_NS)
+        return;
+    c->noted_ns = now_ns;
+    fr_energy so_far = fr_run_so_far(c->run);
+    double seconds = (double)(now_ns - c->training_ns) * 1e-9;
+    fr_energy took = { .value_j = so_far.value_j - c->training_from.value_j,
+                       .low_j = so_far.low_j - c->training_from.low_j,
+                       .high_j = so_far.high_j - c->training_from.high_j,
+                       .method = so_far.method };
+    fr_energy at_work = took; /* of which idle: what was probed */
+    at_work.value_j = fmax(0, took.value_j - c->idle_power_w * seconds);
+    at_work.low_j = fmin(at_work.low_j, at_work.value_j);
+    fr_spent here = { .active = at_work,
+                      .total = took,
+                      .carbon_g = fr_carbon_of(took, fr_run_place(c->run), 0).total_g,
+                      .cpu_s = fr_cpu_self_s() - c->training_cpu_s,
+                      .duration_s = seconds };
+    fr_spent all = fr_spent_add(c->trained_before, here);
+    fr_partial_write(c->training->dir, &all, NULL);
+}
+
 static bool stopped(void *user)
 {
     climb *c = user;
+    note_training(c);
     if (fr_progress_stopped(c->options->progress))
         return true;
     check_budget(c);
@@ -165,6 +199,26 @@ static double measure_s(const climb *c)
     return c->options->measure_s > 0 ? c->options->measure_s : FR_EVALUATE_S;
 }
 
+/* A name that --only gives must be one of the task's. */
+static int check_only(const climb *c, fr_err *err)
+{
+    const char *const *only = c->options->only;
+    for (size_t i = 0; only != NULL && only[i] != NULL; i++) {
+        bool known = false;
+        for (size_t k = 0; k < c->n && !known; k++)
+            known = strcmp(only[i], c->rungs[k].rung->name) == 0 ||
+                    strcmp(only[i], c->rungs[k].rung->strategy->name) == 0;
+        if (known)
+            continue;
+        FR_AUTO(fr_buf) names = { 0 };
+        for (size_t k = 0; k < c->task->n_strategies; k++)
+            fr_buf_put_f(&names, "%s%s", k != 0 ? ", " : "", c->task->strategies[k].name);
+        return fr_fail(err, FR_E_USAGE, NULL, "no rung '%s' in this task: it has %s", only[i],
+                       fr_buf_text(&names));
+    }
+    return 0;
+}
+
 static void add_rung(climb *c, const fr_task_strategy *s, const fr_task_model *model,
                      bool name_model)
 {
@@ -205,13 +259,7 @@ static int add_rungs(climb *c, fr_err *err)
         for (size_t m = 0; m < (each ? t->n_models : 1); m++)
             add_rung(c, s, t->n_models != 0 ? &t->models[m] : NULL, each && t->n_models > 1);
     }
-    if (c->n != 0)
-        return 0;
-    FR_AUTO(fr_buf) names = { 0 };
-    for (size_t i = 0; i < t->n_strategies; i++)
-        fr_buf_put_f(&names, "%s%s", i != 0 ? ", " : "", t->strategies[i].name);
-    return fr_fail(err, FR_E_USAGE, NULL, "no rung is left to climb: the task has %s",
-                   fr_buf_text(&names));
+    return check_only(c, err);
 }
 
 static int hash_model(const fr_task_model *m, char out[65], fr_err *err)
@@ -538,13 +586,25 @@ static int build_phase(climb *c, fr_rung *r, fr_spent *spent, fr_err *err)
     fr_phase *phase = NULL;
     fr_used used = { 0 };
     FR_TRY(fr_phase_begin(c->run, "phase", "build", &phase, err));
+    if (r->kind->trains) {
+        c->training = r;
+        c->trained_before = fr_partial_read(r->dir);
+        c->training_from = fr_run_so_far(c->run);
+        c->training_cpu_s = fr_cpu_self_s();
+        c->training_ns = c->noted_ns = fr_now_monotonic_ns();
+    }
     int rc = r->kind->build(r, err);
+    c->training = NULL;
     if (r->kind->close != NULL)
         r->kind->close(r);
     fr_err dropped = { 0 };
     int ended = fr_phase_end(phase, rc == 0 ? "done" : "failed", &used, rc == 0 ? err : &dropped);
     if (ended == 0)
         *spent = fr_spent_of(&used);
+    if (ended == 0 && rc == FR_E_INTERRUPTED && r->kind->trains) {
+        fr_spent all = fr_spent_add(c->trained_before, *spent);
+        fr_partial_write(r->dir, &all, NULL);
+    }
     return rc != 0 ? rc : ended;
 }
 
@@ -561,6 +621,18 @@ static void add_rung_overhead(climb *c, const fr_used *whole, const fr_outcome *
                        .method = whole->total.method,
                        .source = whole->total.source };
     c->overhead = fr_energy_add(c->overhead, rest);
+}
+
+/* A training that went on where it was interrupted costs what all its parts cost. */
+static void add_interrupted(climb *c, const fr_rung *r, fr_outcome *o)
+{
+    if (!(c->trained_before.duration_s > 0))
+        return;
+    o->build = fr_spent_add(o->build, c->trained_before);
+    c->earlier = fr_energy_add(c->earlier, c->trained_before.total);
+    char *path = fr_path_join(r->dir, "partial.json");
+    unlink(path);
+    free(path);
 }
 
 static int try_rung(climb *c, entry *e, fr_err *err)
@@ -598,6 +670,8 @@ static int try_rung(climb *c, entry *e, fr_err *err)
     int ended = fr_phase_end(phase, o->status, &whole, err);
     if (ended == 0)
         add_rung_overhead(c, &whole, o);
+    if (rc == 0 && r->kind->trains)
+        add_interrupted(c, r, o);
     FR_TRY(ended);
     if (saved != 0) /* what cannot be kept is not claimed: a full disk ends the climb */
         return fr_fail(err, why.code, why.hint, "%s: %s", r->name, why.what);

@@ -242,6 +242,30 @@ int fr_outcome_write(const char *dir, const fr_outcome *o, const char *key, fr_e
     return rc;
 }
 
+fr_spent fr_partial_read(const char *dir)
+{
+    char *path = fr_path_join(dir, "partial.json");
+    FR_AUTO(fr_buf) text = { 0 };
+    json_t *all = NULL;
+    if (fr_file_read(path, RESULT_LIMIT_BYTES, &text, NULL) == 0)
+        all = json_loadb(fr_buf_text(&text), text.n, 0, NULL);
+    free(path);
+    fr_spent spent = all != NULL ? spent_of(all, "build") : fr_spent_none();
+    spent.active.source = spent.total.source = NULL; /* its text goes with the document */
+    json_decref(all);
+    return isnan(spent.total.value_j) ? fr_spent_none() : spent;
+}
+
+int fr_partial_write(const char *dir, const fr_spent *spent, fr_err *err)
+{
+    json_t *all = json_object();
+    json_object_set_new(all, "schema", json_integer(1));
+    json_object_set_new(all, "build", spent_json(*spent));
+    int rc = fr_json_write(dir, "partial.json", all, err);
+    json_decref(all);
+    return rc;
+}
+
 /* ---- keys --------------------------------------------------------------------------------- */
 
 int fr_task_data_hash(const fr_task *task, char out[65], fr_err *err)

@@ -44,6 +44,11 @@ json_t *fr_outcome_json(const fr_outcome *o, const char *key);
 bool fr_outcome_read(const char *dir, const char *key, fr_outcome *out);
 int fr_outcome_write(const char *dir, const fr_outcome *o, const char *key, fr_err *err);
 
+/** What an interrupted build of the same key had taken, so that its joules are not lost when it
+ * goes on (partial.json). Nothing there: nothing spent. */
+fr_spent fr_partial_read(const char *dir);
+int fr_partial_write(const char *dir, const fr_spent *spent, fr_err *err);
+
 /**
  * The name of a rung's result: a hash of all that it depends on: version, strategy, settings,
  * model, data, metric, seed. Not of the target, horizon or place, which only the verdict needs.

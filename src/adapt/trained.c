@@ -1,5 +1,6 @@
 /* The rungs that learn weights: lora, full, scratch. What they are asked afterwards is the same
  * prompt that they learnt on: with the retrieved passage when the task has documents. */
+#include "adapt/folder.h"
 #include "adapt/prompted.h"
 
 #include <errno.h>
@@ -225,6 +226,35 @@ static double budget_of(const fr_rung *r)
     return stated > 0 ? stated : r->train_max_s;
 }
 
+/* How many tokens the schedule is for, when a budget in time says that not all epochs fit: a
+ * learning rate that never falls learns less. Kept in the folder, since a training that goes on
+ * after an interruption must have the schedule that it began with, whatever the probe says now. */
+static int schedule_tokens(const fr_rung *r, const training *t, double epoch_tokens_,
+                           double epoch_flops, size_t *max_tokens, bool *shortened, fr_err *err)
+{
+    double max_s = budget_of(r);
+    char *path = fr_path_join(r->dir, "schedule.json");
+    FR_AUTO(fr_buf) text = { 0 };
+    int rc = 0;
+    if (fr_file_read(path, 4096, &text, NULL) == 0) {
+        json_t *kept = json_loadb(fr_buf_text(&text), text.n, 0, NULL);
+        json_int_t n = json_integer_value(json_object_get(kept, "max_tokens"));
+        *max_tokens = n > 0 ? (size_t)n : 0;
+        json_decref(kept);
+    } else {
+        if (max_s > 0 && r->probe.train.flop_per_s > 0 && epoch_flops > 0) {
+            double epochs = 0.8 * max_s * r->probe.train.flop_per_s / epoch_flops;
+            if (epochs < (double)t->epochs)
+                *max_tokens = (size_t)FR_MAX(epochs * epoch_tokens_, 2048.0);
+        }
+        fr_buf_put_f(&text, "{\"max_tokens\": %zu}\n", *max_tokens);
+        rc = fr_file_write(path, fr_buf_str(&text), err);
+    }
+    free(path);
+    *shortened = *max_tokens != 0;
+    return rc;
+}
+
 static int train(fr_rung *r, fr_err *err)
 {
     const training *t = training_of(r);
@@ -280,21 +310,19 @@ static int train(fr_rung *r, fr_err *err)
         .progress = r->progress,
         .work = r->work,
     };
-    /* a schedule that ends inside the budget: a learning rate that never falls learns less */
-    bool shortened = false;
     const fr_shape *trained = t->method == FR_TRAIN_SCRATCH ? &shape : &base;
-    if (max_s > 0 && r->probe.train.flop_per_s > 0 && tokens > 0) {
-        double flops = fr_train_flops(t->method, trained, options.sequence, (size_t)tokens);
-        double epoch_s = flops / r->probe.train.flop_per_s;
-        double affordable = 0.8 * max_s / epoch_s;
-        if (affordable < (double)t->epochs) {
-            options.max_tokens = (size_t)FR_MAX(affordable * tokens, 2048.0);
-            shortened = true;
-        }
-    }
+    double flops =
+        tokens > 0 ? fr_train_flops(t->method, trained, options.sequence, (size_t)tokens) : 0;
+    bool shortened = false;
+    if (rc == 0)
+        rc = schedule_tokens(r, t, tokens, flops, &options.max_tokens, &shortened, err);
     fr_train_result result = { .dev_loss_best = NAN };
     if (rc == 0)
         rc = fr_train(&options, &result, err);
+    if ((rc == FR_E_USAGE || rc == FR_E_FORMAT) && fr_dir_exists(checkpoint)) {
+        fr_folder_remove(checkpoint); /* of no use: begin again */
+        rc = fr_train(&options, &result, err);
+    }
     if (rc == 0) {
         put_training(r, &result, rows.n, dev.n);
         r->budget =

@@ -49,6 +49,7 @@ static void put_task(const char *dir, const char *name, const char *more)
 typedef struct {
     const char *dir, *task, *out;
     const char *stop_after; /* the user presses Ctrl-C behind this rung */
+    bool stop_in_training;  /* … or while weights are being learnt */
     bool stop;
     bool fresh;
     double measure_s; /* 0: short, since these tests are about other things */
@@ -57,6 +58,17 @@ typedef struct {
 static bool asked_to_stop(void *user)
 {
     return ((attempt *)user)->stop;
+}
+
+static void sees(void *user, const char *what, double done, double total, const char *unit,
+                 const char *note)
+{
+    (void)total;
+    (void)note;
+    attempt *a = user;
+    if (a->stop_in_training && done > 0 && strcmp(unit, "tokens") == 0 &&
+        strstr(what, "train") != NULL)
+        a->stop = true;
 }
 
 static void hears(void *user, const char *event, const json_t *object)
@@ -70,7 +82,7 @@ static void hears(void *user, const char *event, const json_t *object)
 static int climb(attempt *a, json_t **verdict, fr_err *err)
 {
     char *path = fr_path_join(a->dir, a->task), *out = fr_path_join(a->dir, a->out);
-    fr_progress progress = { NULL, asked_to_stop, a };
+    fr_progress progress = { sees, asked_to_stop, a };
     FR_AUTOPTR(fr_task) task = NULL;
     int rc = fr_task_load(path, &task, err);
     if (rc == 0)
@@ -381,6 +393,28 @@ static void says_red(void *user, const tiny_request *request, fr_buf *out)
                 "\"usage\": {\"prompt_tokens\": 9, \"completion_tokens\": 3}}");
 }
 
+static void a_training_that_goes_on_ends_in_the_same_weights_and_costs_all_its_parts(void **state)
+{
+    const char *dir = *state;
+    put_task(dir, "task.yaml", "strategies: [lora]\n");
+    json_t *v = NULL;
+    fr_err err = { 0 };
+    attempt a = { .dir = dir, .task = "task.yaml", .out = "cut", .stop_in_training = true };
+    assert_int_equal(climb(&a, &v, &err), FR_E_INTERRUPTED);
+    char *partial = file_text(dir, "cut/rungs/lora/partial.json");
+    assert_non_null(partial);
+    free(partial);
+    json_t *cut = verdict_of(dir, "task.yaml", "cut");
+    json_t *whole = verdict_of(dir, "task.yaml", "whole");
+    assert_same_file(dir, "cut", "whole", "rungs/lora/adapter/adapter_model.safetensors");
+    assert_true(number(cut, "energy_j", "earlier") > 0);
+    assert_true(number(rung(cut, "lora"), "energy_j", "build") >
+                number(cut, "energy_j", "earlier"));
+    assert_float_equal(number(whole, "energy_j", "earlier"), 0, 0);
+    json_decref(cut);
+    json_decref(whole);
+}
+
 static void over_http_labels_are_matched_and_what_cannot_be_done_is_said(void **state)
 {
     const char *dir = *state;
@@ -435,6 +469,7 @@ int main(void)
         WITH_FOLDER(a_spent_budget_ends_the_climb_and_says_so),
         WITH_FOLDER(the_chosen_artefact_answers_as_the_rung_did),
         WITH_FOLDER(two_climbs_do_not_share_a_folder),
+        WITH_FOLDER(a_training_that_goes_on_ends_in_the_same_weights_and_costs_all_its_parts),
         WITH_FOLDER(over_http_labels_are_matched_and_what_cannot_be_done_is_said),
         WITH_FOLDER(free_text_is_scored_by_perplexity),
         WITH_FOLDER(a_broken_model_fails_its_rungs_and_no_others),
