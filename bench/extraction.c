@@ -1,6 +1,9 @@
 /* bench/extraction.c: how good answer extraction is with the right paragraph in hand.
  *
- *     extraction SQUAD.json [PART]      PART 0 or 1: every second paragraph only; else all
+ *     extraction SQUAD.json [PART [SPANS]]   PART 0 or 1: every second paragraph only; else all
+ *                                            SPANS: every span with its features, for
+ *                                            bench/fit_extraction.py: float32 rows of question
+ *                                            number, F1, features
  */
 #include <jansson.h>
 #include <math.h>
@@ -14,10 +17,7 @@
 #include "quality/quality.h"
 #include "text/utf8.h"
 
-#ifdef TUNE
-#include "base/random.h"
 #include "classic/extract_priv.h"
-#endif
 
 typedef struct {
     fr_str context, question;
@@ -62,6 +62,29 @@ static double idf_memo(void *user, fr_str term)
     }
 }
 
+static double best_score(const fr_metric *m, const json_t *answers, fr_str span)
+{
+    double best = 0.0;
+    for (size_t a = 0; a < json_array_size(answers); a++)
+        best = fmax(best, m->score(span, fr_str_of(json_string_value(json_object_get(
+                                             json_array_get(answers, a), "text")))));
+    return best;
+}
+
+typedef struct {
+    FILE *to;
+    float number;
+    const json_t *answers;
+} dump;
+
+static void dump_span(void *user, fr_str span, const float features[EXTRACT_N])
+{
+    dump *d = user;
+    float head[2] = { d->number, (float)best_score(fr_metric_find("token-f1"), d->answers, span) };
+    fwrite(head, sizeof(float), 2, d->to);
+    fwrite(features, sizeof(float), EXTRACT_N, d->to);
+}
+
 static double evaluate(paragraphs *all, double *em)
 {
     const fr_metric *f1 = fr_metric_find("token-f1"), *exact = fr_metric_find("exact-match");
@@ -70,13 +93,8 @@ static double evaluate(paragraphs *all, double *em)
     for (size_t i = 0; i < n_items; i++) {
         FR_AUTO(fr_buf) out = { 0 };
         fr_extract_answer(items[i].question, &items[i].context, 1, idf_memo, all, &out);
-        double best_f1 = 0.0, best_em = 0.0;
-        for (size_t a = 0; a < json_array_size(items[i].answers); a++) {
-            fr_str gold = fr_str_of(
-                json_string_value(json_object_get(json_array_get(items[i].answers, a), "text")));
-            best_f1 = fmax(best_f1, f1->score(fr_buf_str(&out), gold));
-            best_em = fmax(best_em, exact->score(fr_buf_str(&out), gold));
-        }
+        double best_f1 = best_score(f1, items[i].answers, fr_buf_str(&out));
+        double best_em = best_score(exact, items[i].answers, fr_buf_str(&out));
         f1_sum += best_f1;
         *em += best_em;
         if (getenv("SHOW") != NULL)
@@ -117,37 +135,17 @@ int main(int argc, char **argv)
             }
         }
     }
+    if (argc > 3) {
+        FILE *to = fopen(argv[3], "wb");
+        for (i = 0; to != NULL && i < n_items; i++) {
+            dump d = { to, (float)i, items[i].answers };
+            extract_spans(items[i].question, &items[i].context, 1, idf_memo, &all, dump_span, &d);
+        }
+        return to != NULL && fclose(to) == 0 ? 0 : 1;
+    }
     double em, begin_s = fr_cpu_self_s();
     double f1 = evaluate(&all, &em);
     printf("{\"questions\": %zu, \"token_f1\": %.4f, \"exact_match\": %.4f, \"cpu_s\": %.2f}\n",
            n_items, f1, em, fr_cpu_self_s() - begin_s);
-#ifdef TUNE
-    double *w = (double *)&EXTRACT_WEIGHTS;
-    size_t n = sizeof(EXTRACT_WEIGHTS) / sizeof(double);
-    static const char *const NAMES[] = {
-#define NAME(name, value) #name,
-        EXTRACT_FEATURES(NAME)
-    };
-    for (int round = 0; round < atoi(getenv("ROUNDS")); round++) {
-        for (size_t k = 0; k < n; k++) {
-            static const double STEPS[] = { -0.6, -0.25, -0.1, 0.1, 0.25, 0.6 };
-            double old = w[k], best = old;
-            for (size_t s = 0; s < 6; s++) {
-                w[k] = old + STEPS[s] * fmax(0.3, fabs(old));
-                if (strcmp(NAMES[k], "reach") == 0 && w[k] < 0.5)
-                    continue;
-                double got = evaluate(&all, &em);
-                if (got > f1 + 0.0005) {
-                    f1 = got;
-                    best = w[k];
-                }
-            }
-            w[k] = best;
-        }
-        fprintf(stderr, "round %d: %.4f\n", round, f1);
-    }
-    for (size_t k = 0; k < n; k++)
-        printf("    X(%s, %.3g) \\\n", NAMES[k], w[k]);
-#endif
     return 0;
 }

@@ -7,8 +7,8 @@
  * Each row owns a distribution p over the labels (H is its entropy), and is brought to its optimum
  * with the others held: ln p[k] + c p[k] = z[k] + c p_old[k] - nu with c = |x|^2 / (l2 n), which is
  * solved in label_math_body.h. There is no learning rate; the gap between primal and dual says how
- * far the optimum is, and ends the work. A pass costs what one gradient of the whole set costs, and
- * a dozen passes are enough where L-BFGS takes hundred gradients; memory is W and one p a row.
+ * far the optimum is, and ends the work. A pass costs what one gradient of the whole set costs,
+ * and half a dozen are enough where L-BFGS takes thirty or forty; memory is W and one p a row.
  *
  * Sources: Yu, Huang and Lin 2011 (Machine Learning 85), for the dual; Shalev-Shwartz and Zhang
  * 2013 (JMLR 14), for stochastic dual coordinate ascent.

@@ -1,10 +1,11 @@
 /*
  * The answer to a question inside passages, without any model: every short span of every sentence
- * is scored by what its sentence shares with the question and by what the question asks for.
+ * is scored by what its sentence shares with the question, by where it stands and by what is asked
+ * for.
  *
- * The features are a hand's full, their weights stand in one table. They were set by coordinate
- * search on half of the paragraphs of XQuAD-en and on examples/questions/train.jsonl; the other
- * half is what docs/performance.md reports.
+ * Features are named in extract_priv.h, their weights stand in extract_weights.c: a log-linear
+ * model of which span is right, fitted on every second paragraph of XQuAD-en
+ * (bench/fit_extraction.py). The other paragraphs are what docs/performance.md reports.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -14,10 +15,8 @@
 #include "classic/extract_priv.h"
 
 #define SPAN_WORDS_MAX 10
-
-#define EXTRACT_VALUE(name, value) value,
-EXTRACT_WEIGHTS_CONST extract_weights EXTRACT_WEIGHTS = { EXTRACT_FEATURES(EXTRACT_VALUE) };
-#undef EXTRACT_VALUE
+#define REACH_NEAR     3.0 /* words */
+#define REACH_AROUND   12.0
 
 /* For each word of a passage: which word of the question it matches, and how well. */
 typedef struct {
@@ -83,218 +82,284 @@ static void reading_fini(reading *r)
     free(r->sentence_share);
 }
 
-/* --- what a span looks like --------------------------------------------------------------------
+/* --- features -----------------------------------------------------------------------------------
  */
 
+/* A span's score, and its features where somebody wants them. */
 typedef struct {
-    size_t words, capitals, numbers, dates, stops, matched;
+    const reading *r;
+    sentence s;
+    double share_best; /* of all sentences of all passages */
+    float features[EXTRACT_N];
+} scorer;
+
+static void common(scorer *c, int feature, double value)
+{
+    c->features[feature] = (float)value;
+}
+
+static void by_kind(scorer *c, int feature, double value)
+{
+    c->features[EXTRACT_N_COMMON + (int)c->r->q->kind * EXTRACT_N_BY_KIND + feature] = (float)value;
+}
+
+typedef struct {
+    size_t words, capitals, numbers, dates, stops, matched, money;
     double matched_weight;
-    bool gap_inside, comma_inside;
+    bool broken, comma, focus;
 } span_look;
 
 static void look_add(span_look *l, const reading *r, size_t i, bool first)
 {
     const passage_word *w = &r->p->words[i];
     l->words++;
-    l->capitals += (w->kinds & WORD_CAPITAL) != 0;
+    l->capitals += (w->kinds & (WORD_CAPITAL | WORD_STOP)) == WORD_CAPITAL;
     l->numbers += (w->kinds & WORD_NUMBER) != 0;
     l->dates += (w->kinds & WORD_DATE) != 0;
     l->stops += (w->kinds & WORD_STOP) != 0;
+    l->money += (w->kinds & WORD_MONEY) != 0;
     l->matched += r->matched[i] != SIZE_MAX;
     l->matched_weight += r->match[i];
-    if (!first && w->gap != 0) {
-        l->gap_inside |= (w->gap & (GAP_BRACKET | GAP_STOP)) != 0;
-        l->comma_inside |= (w->gap & (GAP_COMMA | GAP_QUOTE)) != 0;
+    l->focus |= r->matched[i] != SIZE_MAX && r->matched[i] == r->q->focus;
+    if (!first) {
+        l->broken |= (w->gap & (GAP_BRACKET | GAP_STOP)) != 0;
+        l->comma |= (w->gap & (GAP_COMMA | GAP_QUOTE)) != 0;
     }
 }
 
-static bool stands_before(const reading *r, sentence s, size_t first, const char *list)
+static bool in_words(fr_str word, const char *list)
 {
-    if (first == s.first)
-        return false;
-    fr_str before = passage_fold(r->p, first - 1), rest = fr_str_of(list), one;
+    fr_str rest = fr_str_of(list), one;
     while (fr_str_next(&rest, ' ', &one)) {
-        if (fr_str_equal(one, before))
+        if (fr_str_equal(one, word))
             return true;
     }
     return false;
 }
 
-static double type_score(const reading *r, sentence s, size_t first, size_t end, const span_look *l)
-{
-    const extract_weights *w = &EXTRACT_WEIGHTS;
-    size_t content = l->words - l->stops;
-    bool named = l->capitals >= content && !(r->p->words[first].kinds & WORD_STOP) &&
-                 !(first == s.first && l->words == 1);
-    (void)end;
-    switch (r->q->kind) {
-    case ASKS_WHO:
-        return (named && l->numbers == 0 ? w->who_named : 0.0) -
-               (l->numbers > 0 ? w->who_number : 0.0) +
-               (stands_before(r, s, first, "by") ? w->who_by : 0.0);
-    case ASKS_WHERE:
-        return (named && l->numbers == 0 ? w->where_named : 0.0) -
-               (l->dates > 0 ? w->where_date : 0.0) +
-               (stands_before(r, s, first, "in at near from to of en in bei aus nach") ? w->where_in
-                                                                                       : 0.0);
-    case ASKS_WHEN: {
-        double score = l->dates > 0 ? w->when_date : l->numbers > 0 ? w->when_number : 0.0;
-        if (r->q->year && l->dates > 0)
-            score += l->words == 1 && l->numbers == 1 ? w->when_year_alone : 0.0;
-        if (r->q->weekday && l->dates > 0 && l->numbers == 0)
-            score += w->when_weekday;
-        return score;
-    }
-    case ASKS_NUMBER: {
-        double score = l->numbers > 0 ? w->number_number : 0.0;
-        score -= l->numbers > 0 && l->dates > 0 ? w->number_date : 0.0;
-        score -= l->numbers > 0 && content > l->numbers ? w->number_rest : 0.0;
-        /* "22 metres" for "how many metres" */
-        if (l->numbers > 0 && r->q->focus != SIZE_MAX) {
-            for (size_t i = end; i < s.end && i < end + 3; i++)
-                score += r->matched[i] == r->q->focus ? w->number_unit : 0.0;
-        }
-        return score;
-    }
-    case ASKS_NAME:
-        return named ? w->name_named : 0.0;
-    case ASKS_WHY:
-        return stands_before(r, s, first, "because since due to of for") ? w->why_because : 0.0;
-    default:
-        return (named ? w->any_named : 0.0) + (l->dates > 0 ? w->any_date : 0.0) +
-               (l->numbers > 0 ? w->any_number : 0.0);
-    }
-}
-
 /* A span that leaves out the rest of its phrase: the neighbour is content, and nothing parts them.
  */
-static bool cuts_phrase(const reading *r, sentence s, size_t left, size_t right)
+static bool cuts_phrase(const reading *r, size_t left, size_t right)
 {
-    if (left < s.first || right >= s.end)
-        return false;
     const passage_word *a = &r->p->words[left], *b = &r->p->words[right];
-    if (b->gap != 0 || ((a->kinds | b->kinds) & WORD_STOP))
-        return false;
-    return r->matched[left] == SIZE_MAX && r->matched[right] == SIZE_MAX;
+    return b->gap == 0 && !((a->kinds | b->kinds) & WORD_STOP) && r->matched[left] == SIZE_MAX &&
+           r->matched[right] == SIZE_MAX;
+}
+
+static bool is_name_pair(const reading *r, size_t left, size_t right)
+{
+    return r->p->words[left].kinds & r->p->words[right].kinds & WORD_CAPITAL;
 }
 
 static bool is_verb_like(fr_str fold)
 {
-    return (fold.n > 4 && (fr_str_ends(fold, FR_STR("ed")) || fr_str_ends(fold, FR_STR("ing")))) ||
-           (fold.n > 5 && fr_str_ends(fold, FR_STR("ly")));
+    return fold.n > 4 && (fr_str_ends(fold, FR_STR("ed")) || fr_str_ends(fold, FR_STR("ing")));
 }
 
-static double edge_score(const reading *r, sentence s, size_t first, size_t end)
+static bool is_adverb_like(fr_str fold)
 {
-    const extract_weights *w = &EXTRACT_WEIGHTS;
+    return fold.n > 4 && fr_str_ends(fold, FR_STR("ly"));
+}
+
+/* What stands before a span: found once for all spans that begin there. */
+static void look_left(scorer *c, size_t first)
+{
+    const reading *r = c->r;
     const passage_word *words = r->p->words;
-    double score = 0.0;
-    if (first > s.first && cuts_phrase(r, s, first - 1, first)) {
-        bool capitals = words[first - 1].kinds & words[first].kinds & WORD_CAPITAL;
-        score -= capitals ? w->cut_name : w->cut_phrase;
-    }
-    if (end < s.end && cuts_phrase(r, s, end - 1, end)) {
-        bool capitals = words[end - 1].kinds & words[end].kinds & WORD_CAPITAL;
-        score -= capitals ? w->cut_name : w->cut_phrase;
-    }
-    score -= words[first].kinds & WORD_STOP ? w->stop_first : 0.0;
-    score -= words[end - 1].kinds & WORD_STOP ? w->stop_last : 0.0;
-    score -= is_verb_like(passage_fold(r->p, first)) ? w->verb_first : 0.0;
-    score += first > s.first && (words[first].gap & GAP_QUOTE) ? w->quoted : 0.0;
-    score += end == s.end || words[end].gap != 0 ? w->before_mark : 0.0;
-    score += stands_before(r, s, first, "is was are were called named of as by the a an")
-                 ? w->after_copula
-                 : 0.0;
-    return score;
+    fr_str fold = passage_fold(r->p, first);
+    common(c, EXTRACT_ARTICLE_FIRST, (words[first].kinds & WORD_ARTICLE) != 0);
+    common(c, EXTRACT_STOP_FIRST, (words[first].kinds & (WORD_STOP | WORD_ARTICLE)) == WORD_STOP);
+    common(c, EXTRACT_VERB_FIRST, is_verb_like(fold));
+    common(c, EXTRACT_FIRST, first == c->s.first);
+    if (first == c->s.first)
+        return;
+    size_t left = first - 1;
+    fr_str before = passage_fold(r->p, left);
+    bool cut = cuts_phrase(r, left, first);
+    common(c, EXTRACT_CUT_LEFT, cut && !is_name_pair(r, left, first));
+    common(c, EXTRACT_CUT_NAME_LEFT, cut && is_name_pair(r, left, first));
+    common(c, EXTRACT_QUOTED, (words[first].gap & GAP_QUOTE) != 0);
+    common(c, EXTRACT_BRACKETED, (words[first].gap & GAP_BRACKET) != 0);
+    common(c, EXTRACT_AFTER_MARK, words[first].gap != 0);
+    common(c, EXTRACT_MATCH_LEFT, r->matched[left] != SIZE_MAX);
+    common(c, EXTRACT_FOCUS_LEFT, r->matched[left] != SIZE_MAX && r->matched[left] == r->q->focus);
+    if (words[first].gap != 0)
+        return;
+    common(c, EXTRACT_AFTER_IS, in_words(before, "is was are were be been es era ist war son fue"));
+    common(c, EXTRACT_AFTER_CALLED,
+           in_words(before, "called named as like including genannt llamado"));
+    common(c, EXTRACT_AFTER_OF, in_words(before, "of de von des del"));
+    common(c, EXTRACT_AFTER_TO, in_words(before, "to for with zu mit para con a"));
+    common(c, EXTRACT_AFTER_ARTICLE, (words[left].kinds & WORD_ARTICLE) != 0);
+    common(c, EXTRACT_AFTER_AND, in_words(before, "and or but that which und oder y o"));
+    by_kind(c, EXTRACT_AFTER_BY, in_words(before, "by por durch von"));
+    by_kind(c, EXTRACT_AFTER_IN,
+            in_words(before, "in at near from on since until en in bei aus desde"));
+    by_kind(c, EXTRACT_AFTER_BECAUSE, in_words(before, "because since due for weil porque debido"));
 }
 
-/* How near the question's words stand to the span, by weight. */
-static double nearness(const reading *r, sentence s, size_t first, size_t end)
+static void look_right(scorer *c, size_t end)
 {
-    double sum = 0.0;
+    const reading *r = c->r;
+    const passage_word *words = r->p->words;
+    fr_str last = passage_fold(r->p, end - 1);
+    common(c, EXTRACT_STOP_LAST, (words[end - 1].kinds & WORD_STOP) != 0);
+    common(c, EXTRACT_VERB_LAST, is_verb_like(last));
+    common(c, EXTRACT_BEFORE_MARK, end == c->s.end || words[end].gap != 0);
+    bool inside = end < c->s.end, cut = inside && cuts_phrase(r, end - 1, end);
+    bool match = inside && r->matched[end] != SIZE_MAX;
+    common(c, EXTRACT_BEFORE_STOP, inside && (words[end].kinds & WORD_STOP));
+    common(c, EXTRACT_CUT_RIGHT, cut && !is_name_pair(r, end - 1, end));
+    common(c, EXTRACT_CUT_NAME_RIGHT, cut && is_name_pair(r, end - 1, end));
+    common(c, EXTRACT_MATCH_RIGHT, match);
+    common(c, EXTRACT_FOCUS_RIGHT, match && r->matched[end] == r->q->focus);
+    bool unit = false;
+    for (size_t i = end; i < c->s.end && i < end + 3 && r->q->focus != SIZE_MAX; i++)
+        unit |= r->matched[i] == r->q->focus;
+    by_kind(c, EXTRACT_UNIT_RIGHT, unit);
+}
+
+static void look_inside(scorer *c, size_t first, size_t end, const span_look *l)
+{
+    const reading *r = c->r;
+    size_t content = l->words - l->stops;
+    bool named = l->capitals >= content && l->numbers == 0;
+    common(c, EXTRACT_SAID, r->q->total > 0.0 ? l->matched_weight / r->q->total : 0.0);
+    common(c, EXTRACT_SAID_ANY, l->matched > 0);
+    common(c, EXTRACT_LENGTH, (double)(l->words - 1));
+    common(c, EXTRACT_LENGTH_4, l->words > 4 ? (double)(l->words - 4) : 0.0);
+    common(c, EXTRACT_COMMA, l->comma);
+    common(c, EXTRACT_STOP_INSIDE, (double)l->stops);
+    common(c, EXTRACT_ADVERB,
+           is_adverb_like(passage_fold(r->p, first)) ||
+               is_adverb_like(passage_fold(r->p, end - 1)));
+    common(c, EXTRACT_FOCUS_INSIDE, l->focus);
+    by_kind(c, EXTRACT_NAMED, named && !(first == c->s.first && l->words == 1));
+    by_kind(c, EXTRACT_NAMED_FIRST, named && first == c->s.first && l->words == 1);
+    by_kind(c, EXTRACT_LOWER, l->capitals == 0 && l->numbers == 0);
+    by_kind(c, EXTRACT_NUMBER, l->numbers > 0);
+    by_kind(c, EXTRACT_NUMBER_ALONE, l->numbers > 0 && content == l->numbers);
+    by_kind(c, EXTRACT_DATE, l->dates > 0);
+    by_kind(c, EXTRACT_DATE_ALONE, l->dates > 0 && l->words == 1);
+    by_kind(c, EXTRACT_ONE_WORD, l->words == 1);
+    by_kind(c, EXTRACT_MONEY, l->money > 0);
+}
+
+/* How near the question's words stand to the span, by weight; and whether it stands before or after
+ * them. */
+static void look_around(scorer *c, size_t first, size_t end)
+{
+    const reading *r = c->r;
+    double near = 0.0, around = 0.0;
+    size_t before = 0, after = 0;
     for (size_t j = 0; j < r->q->p.n_words; j++) {
-        double most = 0.0;
-        for (size_t i = s.first; i < s.end && r->q->weight[j] > 0.0; i++) {
+        double near_most = 0.0, around_most = 0.0;
+        if (r->q->weight[j] <= 0.0)
+            continue;
+        for (size_t i = c->s.first; i < c->s.end; i++) {
             if (r->matched[i] != j || (i >= first && i < end))
                 continue;
             double away = i < first ? (double)(first - i) : (double)(i - end + 1);
-            double near = r->match[i] / (1.0 + away / EXTRACT_WEIGHTS.reach);
-            most = near > most ? near : most;
+            near_most = fmax(near_most, r->match[i] / (1.0 + away / REACH_NEAR));
+            around_most = fmax(around_most, r->match[i] / (1.0 + away / REACH_AROUND));
+            before += i < first;
+            after += i >= end;
         }
-        sum += most;
+        near += near_most;
+        around += around_most;
     }
-    return r->q->total > 0.0 ? sum / r->q->total : 0.0;
+    double total = r->q->total > 0.0 ? r->q->total : 1.0;
+    common(c, EXTRACT_NEAR, near / total);
+    common(c, EXTRACT_AROUND, around / total);
+    common(c, EXTRACT_SUBJECT, r->q->subject && after > before);
+    common(c, EXTRACT_OBJECT, r->q->object && before > after);
 }
 
-/* The asked noun right beside the span: "the river Heronsike" for "which river". */
-static double focus_score(const reading *r, sentence s, size_t first, size_t end)
+static void look_at_sentence(scorer *c, size_t at)
 {
-    if (r->q->focus == SIZE_MAX)
-        return 0.0;
-    double score = 0.0;
-    if (first > s.first && r->matched[first - 1] == r->q->focus)
-        score += EXTRACT_WEIGHTS.focus_beside;
-    if (end < s.end && r->matched[end] == r->q->focus)
-        score += EXTRACT_WEIGHTS.focus_beside;
-    return score;
+    const reading *r = c->r;
+    common(c, EXTRACT_SENTENCE, r->sentence_share[at]);
+    common(c, EXTRACT_SENTENCE_BEST, r->sentence_share[at] >= c->share_best);
+    common(c, EXTRACT_SENTENCE_BEFORE, at > 0 ? r->sentence_share[at - 1] : 0.0);
+    common(c, EXTRACT_SENTENCE_AFTER, at + 1 < r->p->n_sentences ? r->sentence_share[at + 1] : 0.0);
+    common(c, EXTRACT_PASSAGE, r->passage_share);
+    common(c, EXTRACT_RANK, (double)r->rank);
 }
 
-static double span_score(const reading *r, size_t sentence_at, size_t first, size_t end,
-                         const span_look *l)
-{
-    const extract_weights *w = &EXTRACT_WEIGHTS;
-    sentence s = r->p->sentences[sentence_at];
-    double before = sentence_at > 0 ? r->sentence_share[sentence_at - 1] : 0.0;
-    double said = r->q->total > 0.0 ? l->matched_weight / r->q->total : 0.0;
-    return w->sentence * r->sentence_share[sentence_at] + w->sentence_before * before +
-           w->passage * r->passage_share - w->rank * (double)r->rank +
-           type_score(r, s, first, end, l) + edge_score(r, s, first, end) +
-           w->near * nearness(r, s, first, end) + focus_score(r, s, first, end) - w->said * said -
-           (l->matched > 0 ? w->said_any : 0.0) - w->length * (double)(l->words - 1) -
-           (l->comma_inside ? w->comma : 0.0);
-}
+/* --- the search ---------------------------------------------------------------------------------
+ */
 
-typedef struct {
-    double score;
-    size_t passage, begin, end; /* bytes */
-} found;
-
-static void search_sentence(const reading *r, size_t at, size_t passage_at, found *best)
+static void search_sentence(const reading *r, size_t at, double share_best, extract_span_fn fn,
+                            void *user)
 {
-    sentence s = r->p->sentences[at];
-    for (size_t first = s.first; first < s.end; first++) {
+    scorer base = { .r = r, .s = r->p->sentences[at], .share_best = share_best };
+    const passage_word *words = r->p->words;
+    look_at_sentence(&base, at);
+    for (size_t first = base.s.first; first < base.s.end; first++) {
         span_look look = { 0 };
-        for (size_t end = first + 1; end <= s.end && end - first <= SPAN_WORDS_MAX; end++) {
+        scorer left = base;
+        look_left(&left, first);
+        for (size_t end = first + 1; end <= base.s.end && end - first <= SPAN_WORDS_MAX; end++) {
             look_add(&look, r, end - 1, end - 1 == first);
-            if (look.gap_inside)
+            if (look.broken)
                 break;
             if (look.stops == look.words || look.matched == look.words)
                 continue;
-            double score = span_score(r, at, first, end, &look);
-            if (score > best->score)
-                *best = (found){ score, passage_at, r->p->words[first].begin,
-                                 r->p->words[end - 1].end };
+            scorer c = left;
+            look_right(&c, end);
+            look_inside(&c, first, end, &look);
+            look_around(&c, first, end);
+            fr_str span = { r->p->text.at + words[first].begin,
+                            words[end - 1].end - words[first].begin };
+            fn(user, span, c.features);
         }
     }
+}
+
+void extract_spans(fr_str question_text, const fr_str *passages, size_t n, fr_idf_fn idf,
+                   void *user, extract_span_fn fn, void *fn_user)
+{
+    question q;
+    question_read(&q, question_text, idf, user);
+    passage *read = FR_NEW_N(passage, n);
+    reading *readings = FR_NEW_N(reading, n);
+    double share_best = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        passage_read(&read[i], passages[i]);
+        reading_init(&readings[i], &q, &read[i], i);
+        for (size_t s = 0; s < read[i].n_sentences; s++)
+            share_best = fmax(share_best, readings[i].sentence_share[s]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t s = 0; s < read[i].n_sentences; s++)
+            search_sentence(&readings[i], s, share_best, fn, fn_user);
+        reading_fini(&readings[i]);
+        passage_fini(&read[i]);
+    }
+    free(readings);
+    free(read);
+    question_fini(&q);
+}
+
+typedef struct {
+    float score;
+    fr_str span;
+} best_span;
+
+static void keep_best(void *user, fr_str span, const float features[EXTRACT_N])
+{
+    best_span *best = user;
+    float score = 0.0f;
+    for (size_t i = 0; i < EXTRACT_N; i++)
+        score += EXTRACT_WEIGHTS[i] * features[i];
+    if (best->span.n == 0 || score > best->score)
+        *best = (best_span){ score, span };
 }
 
 void fr_extract_answer(fr_str question_text, const fr_str *passages, size_t n, fr_idf_fn idf,
                        void *user, fr_buf *out)
 {
-    question q;
-    question_read(&q, question_text, idf, user);
-    found best = { .score = -INFINITY };
-    for (size_t i = 0; i < n; i++) {
-        passage p = { 0 };
-        passage_read(&p, passages[i]);
-        reading r;
-        reading_init(&r, &q, &p, i);
-        for (size_t s = 0; s < p.n_sentences; s++)
-            search_sentence(&r, s, i, &best);
-        reading_fini(&r);
-        passage_fini(&p);
-    }
-    question_fini(&q);
-    if (best.score > -INFINITY)
-        fr_buf_put(out, passages[best.passage].at + best.begin, best.end - best.begin);
+    best_span best = { 0 };
+    extract_spans(question_text, passages, n, idf, user, keep_best, &best);
+    fr_buf_put_str(out, best.span);
 }

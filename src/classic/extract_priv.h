@@ -11,7 +11,9 @@ enum {
     WORD_CAPITAL = 1, /* begins with a capital letter */
     WORD_NUMBER = 2,  /* has digits, or is a number word */
     WORD_DATE = 4,    /* year, month, weekday, season */
-    WORD_STOP = 8     /* carries structure, not content */
+    WORD_STOP = 8,    /* carries structure, not content */
+    WORD_ARTICLE = 16,
+    WORD_MONEY = 32 /* has a currency or per cent sign */
 };
 enum {
     GAP_COMMA = 1,
@@ -42,7 +44,6 @@ typedef struct {
 void passage_read(passage *p, fr_str text);
 void passage_fini(passage *p);
 fr_str passage_fold(const passage *p, size_t i);
-bool word_is_date(fr_str fold);
 
 /* What a question asks for. */
 typedef enum {
@@ -53,14 +54,16 @@ typedef enum {
     ASKS_NUMBER,
     ASKS_NAME, /* a thing with a name of its own: which river, what is it called */
     ASKS_WHY,
+    ASKS_YEAR,
+    ASKS_DAY, /* of the week */
     ASKS_KINDS
 } asks;
 
 typedef struct {
     passage p;
     asks kind;
-    bool year;      /* of ASKS_WHEN: the year alone */
-    bool weekday;   /* of ASKS_WHEN: a day of the week */
+    bool subject;   /* a verb follows the question word: it asks who or what does something */
+    bool object;    /* "did", "does", "was he…" follows */
     size_t focus;   /* word after what, which, how many…; SIZE_MAX: none */
     double *weight; /* [p.n_words]: how much a match of it says */
     double total;
@@ -71,56 +74,84 @@ void question_fini(question *q);
 /** How alike two folded words are: 1 equal, less for one stem, 0 unlike. */
 double word_likeness(fr_str a, fr_str b);
 
-/* What each feature of a span adds (see extract_answer.c). */
-#define EXTRACT_FEATURES(X)                                                                        \
-    X(sentence, 3.0)                                                                               \
-    X(sentence_before, 0.4)                                                                        \
-    X(passage, 0.8)                                                                                \
-    X(rank, 0.3)                                                                                   \
-    X(near, 2.0)                                                                                   \
-    X(reach, 4.0)                                                                                  \
-    X(said, 2.0)                                                                                   \
-    X(said_any, 0.5)                                                                               \
-    X(length, 0.08)                                                                                \
-    X(comma, 0.4)                                                                                  \
-    X(who_named, 1.2)                                                                              \
-    X(who_number, 0.5)                                                                             \
-    X(who_by, 0.3)                                                                                 \
-    X(where_named, 1.0)                                                                            \
-    X(where_date, 0.6)                                                                             \
-    X(where_in, 0.5)                                                                               \
-    X(when_date, 1.5)                                                                              \
-    X(when_number, 0.5)                                                                            \
-    X(when_year_alone, 0.5)                                                                        \
-    X(when_weekday, 0.5)                                                                           \
-    X(number_number, 1.5)                                                                          \
-    X(number_date, 0.8)                                                                            \
-    X(number_rest, 0.2)                                                                            \
-    X(number_unit, 0.6)                                                                            \
-    X(name_named, 0.8)                                                                             \
-    X(why_because, 0.8)                                                                            \
-    X(any_named, 0.2)                                                                              \
-    X(any_date, -0.3)                                                                              \
-    X(any_number, -0.2)                                                                            \
-    X(cut_phrase, 0.4)                                                                             \
-    X(cut_name, 0.8)                                                                               \
-    X(stop_first, 0.5)                                                                             \
-    X(stop_last, 1.0)                                                                              \
-    X(verb_first, 0.2)                                                                             \
-    X(quoted, 0.2)                                                                                 \
-    X(before_mark, 0.1)                                                                            \
-    X(after_copula, 0.2)                                                                           \
-    X(focus_beside, 0.3)
+/* --- features of a span ----------------------------------------------------------------------- */
 
-typedef struct {
-#define EXTRACT_FIELD(name, value) double name;
-    EXTRACT_FEATURES(EXTRACT_FIELD)
-#undef EXTRACT_FIELD
-} extract_weights;
-/* Constant but for bench/extraction.c, which is built with -DEXTRACT_WEIGHTS_CONST= to set them. */
-#ifndef EXTRACT_WEIGHTS_CONST
-#define EXTRACT_WEIGHTS_CONST const
-#endif
-extern EXTRACT_WEIGHTS_CONST extract_weights EXTRACT_WEIGHTS;
+/* Those that mean the same for every question. */
+#define EXTRACT_FEATURES(X)                                                                        \
+    X(SENTENCE)      /* share of the question's weight that stands in the sentence */              \
+    X(SENTENCE_BEST) /* it is the sentence that shares most, of all passages */                    \
+    X(SENTENCE_BEFORE)                                                                             \
+    X(SENTENCE_AFTER)                                                                              \
+    X(PASSAGE) /* share that stands in the passage */                                              \
+    X(RANK)    /* of the passage, from 0 */                                                        \
+    X(NEAR)    /* how near the question's words stand, within a few words */                       \
+    X(AROUND)  /* the same, within a dozen */                                                      \
+    X(SAID)    /* share of the question's weight inside the span */                                \
+    X(SAID_ANY)                                                                                    \
+    X(LENGTH)   /* words but one */                                                                \
+    X(LENGTH_4) /* words over four */                                                              \
+    X(COMMA)    /* a comma or quote inside */                                                      \
+    X(ARTICLE_FIRST)                                                                               \
+    X(STOP_FIRST)                                                                                  \
+    X(STOP_LAST)                                                                                   \
+    X(STOP_INSIDE)                                                                                 \
+    X(CUT_LEFT) /* the phrase goes on to the left */                                               \
+    X(CUT_RIGHT)                                                                                   \
+    X(CUT_NAME_LEFT) /* a name goes on to the left */                                              \
+    X(CUT_NAME_RIGHT)                                                                              \
+    X(VERB_FIRST) /* …ed, …ing */                                                              \
+    X(VERB_LAST)                                                                                   \
+    X(ADVERB) /* …ly first or last */                                                            \
+    X(QUOTED)                                                                                      \
+    X(BRACKETED)                                                                                   \
+    X(BEFORE_MARK) /* a mark or the sentence's end follows */                                      \
+    X(AFTER_MARK)                                                                                  \
+    X(BEFORE_STOP) /* a function word follows */                                                   \
+    X(AFTER_IS)                                                                                    \
+    X(AFTER_CALLED)                                                                                \
+    X(AFTER_OF)                                                                                    \
+    X(AFTER_TO)                                                                                    \
+    X(AFTER_ARTICLE)                                                                               \
+    X(AFTER_AND)                                                                                   \
+    X(FOCUS_LEFT) /* the asked noun stands right before */                                         \
+    X(FOCUS_RIGHT)                                                                                 \
+    X(FOCUS_INSIDE)                                                                                \
+    X(MATCH_LEFT) /* a word of the question stands right before */                                 \
+    X(MATCH_RIGHT)                                                                                 \
+    X(FIRST)   /* the sentence begins with it */                                                   \
+    X(SUBJECT) /* asked as the subject ("who sent") and standing before what is shared */          \
+    X(OBJECT)  /* asked as the object ("what did he send") and standing after it */
+
+/* Those that are weighed by what is asked for. */
+#define EXTRACT_KIND_FEATURES(X)                                                                   \
+    X(NAMED)        /* every word of content begins with a capital letter */                       \
+    X(NAMED_FIRST)  /* one such word that begins the sentence */                                   \
+    X(LOWER)        /* no capital, no number */                                                    \
+    X(NUMBER)       /* holds one */                                                                \
+    X(NUMBER_ALONE) /* is one */                                                                   \
+    X(DATE)         /* holds a year, month or weekday */                                           \
+    X(DATE_ALONE)                                                                                  \
+    X(ONE_WORD)                                                                                    \
+    X(AFTER_BY)                                                                                    \
+    X(AFTER_IN)                                                                                    \
+    X(AFTER_BECAUSE)                                                                               \
+    X(UNIT_RIGHT) /* the asked noun follows within three words */                                  \
+    X(MONEY)      /* holds a currency or per cent sign */
+
+enum {
+#define EXTRACT_NAME(name) EXTRACT_##name,
+    EXTRACT_FEATURES(EXTRACT_NAME) EXTRACT_N_COMMON
+};
+enum { EXTRACT_KIND_FEATURES(EXTRACT_NAME) EXTRACT_N_BY_KIND };
+#undef EXTRACT_NAME
+#define EXTRACT_N (EXTRACT_N_COMMON + ASKS_KINDS * EXTRACT_N_BY_KIND)
+
+/** [EXTRACT_N]: the common ones, then those of each kind; made by bench/fit_extraction.py. */
+extern const float EXTRACT_WEIGHTS[EXTRACT_N];
+
+/** Every span that may be the answer, with its features: for fitting the weights. */
+typedef void (*extract_span_fn)(void *user, fr_str span, const float features[EXTRACT_N]);
+void extract_spans(fr_str question, const fr_str *passages, size_t n, fr_idf_fn idf, void *user,
+                   extract_span_fn fn, void *fn_user);
 
 #endif

@@ -66,11 +66,6 @@ static bool in_list(const char *list, fr_str word)
     return false;
 }
 
-bool word_is_date(fr_str fold)
-{
-    return in_list(DATE_WORDS, fold);
-}
-
 static bool has_digit(fr_str word)
 {
     for (size_t i = 0; i < word.n; i++) {
@@ -97,8 +92,19 @@ static unsigned kinds_of(fr_str raw, fr_str fold)
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)first);
     if (category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LT)
         kinds |= WORD_CAPITAL;
-    if (has_digit(raw) || in_list(NUMBER_WORDS, fold))
+    /* "six" of "six-time", too */
+    const char *hyphen = memchr(fold.at, '-', fold.n);
+    fr_str head = { fold.at, hyphen != NULL ? (size_t)(hyphen - fold.at) : fold.n };
+    if (has_digit(raw) || in_list(NUMBER_WORDS, head))
         kinds |= WORD_NUMBER;
+    if (in_list("a an the el la los las un una der die das den dem des ein eine einen einem einer "
+                "le les",
+                fold))
+        kinds |= WORD_ARTICLE;
+    if (memchr(raw.at, '%', raw.n) != NULL || raw.at[0] == '$' ||
+        fr_str_starts(raw, FR_STR("\xc2\xa3")) || fr_str_starts(raw, FR_STR("\xe2\x82\xac")) ||
+        in_list("percent dollars pounds euros million billion", fold))
+        kinds |= WORD_MONEY;
     if (in_list(DATE_WORDS, fold) || is_year(fold))
         kinds |= WORD_DATE;
     if (in_list(STOP_WORDS, fold) && !(kinds & WORD_NUMBER))
@@ -117,6 +123,15 @@ static bool is_letter(uint32_t c)
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
     return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO && c != 0xFFFD;
+}
+
+/* Scripts that are written without spaces: each character is a word. */
+static bool stands_alone(uint32_t c)
+{
+    return (c >= 0x0E00 && c <= 0x0EFF) || (c >= 0x1000 && c <= 0x109F) ||
+           (c >= 0x1780 && c <= 0x17FF) || (c >= 0x3040 && c <= 0x30FF) ||
+           (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x4E00 && c <= 0x9FFF) ||
+           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x3FFFF);
 }
 
 static bool is_currency(uint32_t c)
@@ -149,9 +164,15 @@ static size_t joint_at(fr_str text, size_t i)
 /* The end of the word that begins at i. */
 static size_t word_end(fr_str text, size_t i)
 {
+    uint32_t first = 0;
+    size_t first_n = fr_utf8_next((fr_str){ text.at + i, text.n - i }, &first);
+    if (stands_alone(first))
+        return i + first_n;
     while (i < text.n) {
         uint32_t c = 0;
         size_t step = fr_utf8_next((fr_str){ text.at + i, text.n - i }, &c);
+        if (stands_alone(c))
+            break;
         if (!is_letter(c) && !(is_currency(c) && is_digit_at(text, i + step)))
             step = joint_at(text, i);
         if (step == 0)
@@ -231,6 +252,24 @@ static unsigned gap_of(const passage *p, fr_str gap, fr_str after)
     if (breaks > 1 || ((bits & GAP_STOP) && fresh && !shortened))
         bits |= GAP_SENTENCE;
     return bits;
+}
+
+/* A sentence's first word has a capital letter anyway: it tells of a name only when the word stands
+ * with one elsewhere too, or one follows. */
+static void doubt_first_capitals(passage *p)
+{
+    for (size_t s = 0; s < p->n_sentences; s++) {
+        size_t first = p->sentences[s].first;
+        bool named = first + 1 < p->sentences[s].end && p->words[first + 1].gap == 0 &&
+                     (p->words[first + 1].kinds & WORD_CAPITAL);
+        for (size_t t = 0; t < p->n_sentences && !named; t++) {
+            for (size_t i = p->sentences[t].first + 1; i < p->sentences[t].end && !named; i++)
+                named = (p->words[i].kinds & WORD_CAPITAL) &&
+                        fr_str_equal(passage_fold(p, i), passage_fold(p, first));
+        }
+        if (!named || (p->words[first].kinds & WORD_STOP))
+            p->words[first].kinds &= ~(unsigned)WORD_CAPITAL;
+    }
 }
 
 void passage_read(passage *p, fr_str text)

@@ -19,7 +19,7 @@ static const char ASK_WORDS[] =
     "who whom whose where when why how what which quien quienes donde cuando "
     "cuanto cuantos cuanta cuantas cual cuales que wer wem wen wessen wo wohin "
     "woher wann warum wie was welche welcher welches welchem welchen wieviel "
-    "qui ou quand pourquoi combien quel quelle quels quelles";
+    "qui ou quand pourquoi combien quel quelle quels quelles 谁 哪 几 誰";
 
 typedef struct {
     const char *words;
@@ -28,10 +28,10 @@ typedef struct {
 
 /* By the question word itself. */
 static const ask_row BY_ASK_WORD[] = {
-    { "who whom whose quien quienes wer wem wen wessen qui", ASKS_WHO },
-    { "where donde wo wohin woher", ASKS_WHERE },
+    { "who whom whose quien quienes wer wem wen wessen qui 谁 誰", ASKS_WHO },
+    { "where donde wo wohin woher 哪", ASKS_WHERE },
     { "when cuando wann quand", ASKS_WHEN },
-    { "cuanto cuantos cuanta cuantas wieviel combien", ASKS_NUMBER },
+    { "cuanto cuantos cuanta cuantas wieviel combien 几", ASKS_NUMBER },
     { "why warum pourquoi", ASKS_WHY },
 };
 /* By the word that "how" is followed by. */
@@ -100,8 +100,27 @@ static void read_noun(question *q, size_t after)
     if (q->focus == SIZE_MAX)
         return;
     fr_str noun = passage_fold(p, q->focus);
-    q->year = among(noun, "year ano jahr annee");
-    q->weekday = among(noun, "day weekday tag dia");
+    if (among(noun, "year years ano jahr annee"))
+        q->kind = ASKS_YEAR;
+    else if (among(noun, "day weekday tag dia") && q->kind == ASKS_WHEN)
+        q->kind = ASKS_DAY;
+}
+
+/* "who sent", "which company sent": what follows is neither a form of be, do, have nor a noun's
+ * neighbour; "what did he send", "where was it". */
+static void read_order(question *q, size_t ask)
+{
+    static const char AUXILIARIES[] =
+        "is are was were do does did can could will would has have had "
+        "should may might must";
+    const passage *p = &q->p;
+    size_t next = ask + 1;
+    if (q->focus != SIZE_MAX && q->focus >= next)
+        next = q->focus + 1;
+    if (next >= p->n_words)
+        return;
+    q->object = among(passage_fold(p, next), AUXILIARIES);
+    q->subject = !q->object && !(p->words[next].kinds & (WORD_STOP | WORD_CAPITAL));
 }
 
 static void read_kind(question *q)
@@ -130,6 +149,7 @@ static void read_kind(question *q)
     } else if (q->kind == ASKS_ANY) {
         read_noun(q, ask + 1);
     }
+    read_order(q, ask);
 }
 
 void question_read(question *q, fr_str text, fr_idf_fn idf, void *user)
