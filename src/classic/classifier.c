@@ -219,7 +219,7 @@ static double loss_of(const float *z, size_t n, size_t label, double scale)
     double most = z[best_of(z, n)], sum = 0.0;
     for (size_t k = 0; k < n; k++)
         sum += exp(scale * (z[k] - most));
-    return log(sum) - scale * (z[label] - most);
+    return log(fmax(sum, 1.0)) - scale * (z[label] - most); /* the largest adds 1 */
 }
 
 typedef struct {

@@ -56,7 +56,7 @@ static double gap_of(const float *z, const float *p, size_t n)
         sum += exp(z[k] - most);
         rest += p[k] > 0.0f ? p[k] * (log(p[k]) + most - z[k]) : 0.0;
     }
-    return log(sum) + rest;
+    return log(fmax(sum, 1.0)) + rest; /* the largest adds 1 */
 }
 
 static double row_square(const feature_row *row)

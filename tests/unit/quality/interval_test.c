@@ -10,8 +10,9 @@
 #include "fixture.h"
 #include "quality/quality.h"
 
-#define BOOTSTRAP_BOUND 0.004 /* two bootstraps of other random numbers differ by about this much  \
-                               */
+#define BOOTSTRAP_BOUND                                                                            \
+    0.004 /* two bootstraps of other random numbers differ by about this much                      \
+           */
 
 static double *scores_of(const json_t *row, size_t n, bool zero_one)
 {
