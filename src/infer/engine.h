@@ -94,7 +94,7 @@ FR_AUTOPTR_DEFINE(fr_engine);
 fr_model *fr_engine_model(fr_engine *e);
 fr_pool *fr_engine_pool(fr_engine *e);
 double fr_engine_load_s(const fr_engine *e);
-size_t fr_engine_context(const fr_engine *e); /* largest prompt + completion */
+size_t fr_engine_context(const fr_engine *e);           /* largest prompt + completion */
 void fr_engine_listen(fr_engine *e, fr_work_sink work); /* replaces the sink */
 
 /** FR_E_LIMIT when the prompt does not fit the context (never cut silently). Copies what it needs.

@@ -95,7 +95,8 @@ struct fr_engine {
     fr_row *rows;
     size_t rows_max;
     struct fr_row_of *row_of;
-    float *logits; /* [logits_max][n_vocab]; made by the first step that wants it */
+    float *logits; /* [logits_cap][n_vocab]; grows to what a step wanted, at most logits_max */
+    size_t logits_cap;
     fr_choice *choices;
     fr_work_part *parts;
     struct fr_step_share *shares;

@@ -132,7 +132,8 @@ int32_t fr_sample(const fr_sampling *sampling, const float *logits, size_t n_voc
         n = keep_top_p(choices, n, sampling->top_p, best, temperature);
     if (sampling->min_p > 0)
         n = keep_min_p(choices, n, FR_MIN(sampling->min_p, 1.0), best, temperature);
-    qsort(choices, n, sizeof(*choices), by_id);
+    if (sampling->top_k > 0 || sampling->top_p > 0) /* else they still are in order */
+        qsort(choices, n, sizeof(*choices), by_id);
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += weight(choices[i], best, temperature);

@@ -250,6 +250,22 @@ static void give_up(fr_engine *e)
     }
 }
 
+/* Room for the rows of logits that this pass wants; completions alone want one a sequence. */
+static int make_room(fr_engine *e, size_t n_logits, fr_err *err)
+{
+    size_t n_vocab = fr_model_shape(e->model)->n_vocab;
+    if (e->choices == NULL)
+        e->choices = FR_NEW_N(fr_choice, n_vocab);
+    if (n_logits <= e->logits_cap)
+        return 0;
+    void *logits = NULL;
+    FR_TRY(fr_try_array(n_logits * n_vocab, sizeof(float), "the logits", &logits, err));
+    free(e->logits);
+    e->logits = logits;
+    e->logits_cap = n_logits;
+    return 0;
+}
+
 /* The rows of the sequences that share an adapter, through the model. */
 static int forward_group(fr_engine *e, plan *p, fr_err *err)
 {
@@ -260,6 +276,7 @@ static int forward_group(fr_engine *e, plan *p, fr_err *err)
     put_prompts(e, p);
     if (p->n_rows == first_row)
         return 0;
+    FR_TRY(make_room(e, p->n_logits, err));
     FR_TRY(fr_model_forward(e->model, p->adapter, e->kv, e->pool, e->rows + first_row,
                             p->n_rows - first_row, e->logits, err));
     keep_tokens(e, p, first_row);
@@ -286,13 +303,6 @@ int fr_engine_step(fr_engine *e, fr_err *err)
     if (e->n_open == 0)
         return 0;
     int64_t start_ns = fr_now_monotonic_ns();
-    size_t n_vocab = fr_model_shape(e->model)->n_vocab;
-    if (e->logits == NULL) {
-        void *logits = NULL;
-        FR_TRY(fr_try_array(e->logits_max * n_vocab, sizeof(float), "the logits", &logits, err));
-        e->logits = logits;
-        e->choices = FR_NEW_N(fr_choice, n_vocab);
-    }
     admit(e);
     for (size_t i = 0; i < e->n_slots; i++)
         e->shares[i] = (fr_step_share){ 0 };
