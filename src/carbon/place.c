@@ -40,16 +40,31 @@ static void suggest(const fr_table *t, const char *column, const char *name, con
     free(valid);
 }
 
+/* Of a country or group by its name; the two-letter code rather than the three-letter one. */
+static bool find_name(const fr_table *grid, const char *name, size_t *row)
+{
+    bool found = false;
+    for (size_t r = 0; r < fr_table_n_rows(grid); r++) {
+        if (strcasecmp(cell(grid, r, "name"), name) != 0 || *name == '\0')
+            continue;
+        if (!found || strlen(cell(grid, r, "zone")) == 2)
+            *row = r;
+        found = true;
+    }
+    return found;
+}
+
 static int take_zone(const char *zone, fr_place *out, fr_err *err)
 {
     const fr_table *grid = fr_table_find("grid");
     size_t row;
-    if (fr_table_lookup(grid, "name", zone, &row) && !fr_table_lookup(grid, "zone", zone, &row))
-        zone = cell(grid, row, "zone"); /* "France" is as good as its code, if it names one thing */
     if (!fr_table_lookup(grid, "zone", zone, &row)) {
         char hint[192];
-        suggest(grid, "zone", zone, "Zones are codes as FR, US-CAL-CISO, EU or world.", hint,
-                sizeof hint);
+        if (find_name(grid, zone, &row)) /* "France"; "Georgia" may be two places, so it is asked */
+            snprintf(hint, sizeof hint, "Did you mean '%s'?", cell(grid, row, "zone"));
+        else
+            suggest(grid, "zone", zone, "Zones are codes as FR, US-CAL-CISO, EU or world.", hint,
+                    sizeof hint);
         return fr_fail(err, FR_E_USAGE, hint, "no grid zone is called '%s'", zone);
     }
     double range = fr_constant_of("grid_range_ratio").high;

@@ -50,9 +50,15 @@ static void plain_name(const char *name, char *out, size_t size)
     tail = strstr(out, " Processor");
     if (tail != NULL && tail[10] == '\0')
         *tail = '\0';
-    tail = strstr(out, " with Radeon");
-    if (tail != NULL)
-        *tail = '\0';
+    static const char *const TAILS[] = { " with Radeon", " w/ Radeon" };
+    for (size_t i = 0; i < FR_COUNT_OF(TAILS); i++) {
+        tail = strstr(out, TAILS[i]);
+        if (tail != NULL)
+            *tail = '\0';
+    }
+    char *after = strstr(out, " Gen "); /* "13th Gen Intel Core i7-13700K" */
+    if (after != NULL && isdigit((unsigned char)out[0]))
+        memmove(out, after + 5, strlen(after + 5) + 1);
 }
 
 static bool find_row(const fr_host *host, size_t *row)

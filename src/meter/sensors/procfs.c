@@ -284,6 +284,8 @@ static void read_members(fr_tree *t, bool forked)
     for (size_t i = 0; i < t->n_members; i++) {
         member *m = &t->members[i], now = *m;
         m->is_present = t->is_moved ? read_member(t, &now) : read_clock(m->pid, &now.own_s);
+        if (now.own_s + t->tick_s < m->own_s)
+            m->is_present = false; /* time ran back: the number is another process's now */
         vanished |= !m->is_present;
         if (m->is_present && !t->is_moved)
             m->own_s = now.own_s;

@@ -79,6 +79,7 @@ static void unknown_names_get_the_nearest_and_never_a_default(void **state)
         { { .region = "aws:eu-nort-1" }, "eu-north-1" },
         { { .region = "nosuch:eu-north-1" }, "" },
         { { .zone = "US-CAL-CIS" }, "US-CAL-CISO" },
+        { { .zone = "France" }, "'FR'" },
         { { .zone = "" }, "" },
         { { .intensity_g_per_kwh = -1 }, "" },
         { { .intensity_g_per_kwh = NAN }, "" },
@@ -96,7 +97,7 @@ static void unknown_names_get_the_nearest_and_never_a_default(void **state)
     }
 }
 
-static void zones_have_codes_and_names(void **state)
+static void zones_are_codes_of_two_bases(void **state)
 {
     (void)state;
     close_to(place_of((fr_place_options){ .zone = "fr" }).intensity_g_per_kwh, 31, 1e-9);
@@ -178,7 +179,7 @@ int main(void)
         cmocka_unit_test(nobody_said_where_is_the_world_labelled_assumed),
         cmocka_unit_test(a_stated_figure_wins_and_has_no_range),
         cmocka_unit_test(unknown_names_get_the_nearest_and_never_a_default),
-        cmocka_unit_test(zones_have_codes_and_names),
+        cmocka_unit_test(zones_are_codes_of_two_bases),
         cmocka_unit_test(carbon_is_energy_by_pue_by_intensity),
         cmocka_unit_test(sci_is_carbon_per_unit_and_refuses_none),
         cmocka_unit_test(embodied_is_by_reserved_time_and_share),
