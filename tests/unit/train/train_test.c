@@ -128,10 +128,10 @@ static void interrupted_and_resumed_is_uninterrupted_to_the_bit(void **state)
     const place *p = *state;
     fr_train_result whole = { 0 }, part = { 0 };
     FR_AUTO(fr_buf) expected = { 0 };
-    write_config(p, ", until: {dev: dev.jsonl, loss: 0.01, every_tokens: 900}", NULL);
+    write_config(p, ", until: {dev: dev.jsonl, loss: 0.0001, every_tokens: 900}", NULL);
     assert_int_equal(train(p, 0, NULL, &whole, NULL), 0);
     bytes_of(p, "model.gguf", &expected);
-    write_config(p, ", until: {dev: dev.jsonl, loss: 0.01, every_tokens: 900}", "ckpt");
+    write_config(p, ", until: {dev: dev.jsonl, loss: 0.0001, every_tokens: 900}", "ckpt");
     for (int stops = 0; stops < 3; stops++) { /* in stage one twice, in stage two once */
         int left = stops == 2 ? 40 : 7;
         fr_err err = { 0 };
