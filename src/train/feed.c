@@ -11,24 +11,33 @@ void fr_corpus_fini(fr_corpus *c)
 {
     free(c->name);
     free(c->docs);
+    free(c->loss);
     fr_ids_fini(&c->ids);
     *c = (fr_corpus){ 0 };
 }
 
 int fr_corpus_add(fr_corpus *c, const fr_tokenizer *t, fr_example row, fr_err *err)
 {
+    const bool begins = !c->goes_on;
     const size_t at = c->ids.n;
-    FR_TRY(fr_tokenizer_encode(t, row.input, FR_ENCODE_BOS, &c->ids, err));
-    const size_t n_input = c->ids.n - at;
+    FR_TRY(
+        fr_tokenizer_encode(t, row.input, begins ? FR_ENCODE_BOS : FR_ENCODE_PLAIN, &c->ids, err));
+    const size_t answer = row.input.n == 0 ? at : c->ids.n;
     FR_TRY(fr_tokenizer_encode(t, row.output, FR_ENCODE_PLAIN, &c->ids, err));
-    if (fr_tokenizer_eos(t) >= 0)
+    if (!row.goes_on && fr_tokenizer_eos(t) >= 0)
         fr_ids_put(&c->ids, fr_tokenizer_eos(t));
-    FR_GROW(c->docs, c->n_docs, c->cap);
-    c->docs[c->n_docs++] = (fr_document){
-        .at = at,
-        .n = (uint32_t)(c->ids.n - at),
-        .loss_from = row.input.n == 0 ? 1 : FR_MAX(1u, (uint32_t)n_input),
-    };
+    while (c->n_loss < c->ids.n) {
+        FR_GROW(c->loss, c->n_loss, c->cap_loss);
+        c->loss[c->n_loss] = c->n_loss >= answer;
+        c->n_loss++;
+    }
+    if (begins) {
+        FR_GROW(c->docs, c->n_docs, c->cap);
+        c->docs[c->n_docs++] = (fr_document){ .at = at, .asked = row.input.n > 0 };
+    }
+    fr_document *last = &c->docs[c->n_docs - 1];
+    last->n = (uint32_t)(c->ids.n - last->at);
+    c->goes_on = row.goes_on;
     return 0;
 }
 
@@ -41,14 +50,14 @@ static void cut(fr_source *s, size_t sequence)
     for (size_t i = 0; i < s->corpus->n_docs; i++) {
         const fr_document d = s->corpus->docs[i];
         const int32_t *ids = s->corpus->ids.at + d.at;
-        if (d.n > sequence && d.loss_from > 1) {
+        if (d.n > sequence && d.asked) {
             s->n_dropped++;
             continue;
         }
         for (size_t from = 0; from + 1 < d.n; from += sequence) {
             FR_GROW(s->pieces, s->n_pieces, cap);
-            s->pieces[s->n_pieces++] =
-                (fr_piece){ ids + from, (uint32_t)FR_MIN(sequence, d.n - from), d.loss_from };
+            s->pieces[s->n_pieces++] = (fr_piece){ ids + from, s->corpus->loss + d.at + from,
+                                                   (uint32_t)FR_MIN(sequence, d.n - from) };
         }
     }
     /* a last piece of one token teaches nothing */
@@ -175,7 +184,7 @@ size_t fr_packer_fill(fr_packer *p, const fr_piece *pieces, size_t n)
         for (uint32_t i = 0; i < piece.n; i++) {
             p->ids[b->n + i] = piece.ids[i];
             p->position[b->n + i] = i;
-            if (i >= piece.loss_from) {
+            if (i > 0 && piece.loss[i]) {
                 p->loss_row[b->n_loss] = (uint32_t)b->n + i - 1;
                 p->target[b->n_loss++] = piece.ids[i];
             }
@@ -188,5 +197,8 @@ size_t fr_packer_fill(fr_packer *p, const fr_piece *pieces, size_t n)
 
 size_t fr_piece_n_loss(fr_piece piece)
 {
-    return piece.n > piece.loss_from ? piece.n - piece.loss_from : 0;
+    size_t n = 0;
+    for (uint32_t i = 1; i < piece.n; i++)
+        n += piece.loss[i];
+    return n;
 }

@@ -10,19 +10,22 @@
 #include "train/graph.h"
 #include "train/train.h"
 
-/** One document: ids[at … at + n); loss falls on tokens from `loss_from` on (never on the first).
- */
+/** One document: ids[at … at + n). asked: it has a question, so it is never cut. */
 typedef struct {
     size_t at;
-    uint32_t n, loss_from;
+    uint32_t n;
+    bool asked;
 } fr_document;
 
 /** A file's rows as ids. */
 typedef struct {
     char *name;
     fr_ids ids;
+    uint8_t *loss; /* of each id: 1 where loss falls on it */
+    size_t n_loss, cap_loss;
     fr_document *docs;
     size_t n_docs, cap;
+    bool goes_on; /* the next example continues the last document */
 } fr_corpus;
 void fr_corpus_fini(fr_corpus *c);
 FR_AUTO_DEFINE(fr_corpus);
@@ -33,7 +36,8 @@ int fr_corpus_add(fr_corpus *c, const fr_tokenizer *t, fr_example row, fr_err *e
 /** A piece that fits the sequence, of a source. */
 typedef struct {
     const int32_t *ids;
-    uint32_t n, loss_from;
+    const uint8_t *loss; /* never counts for the first id: nothing comes before it */
+    uint32_t n;
 } fr_piece;
 
 /** One corpus inside a mix. epoch, cursor and drawn are all that a checkpoint must keep. */

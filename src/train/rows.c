@@ -58,6 +58,27 @@ static bool conversation(fr_rows *r, const json_t *turns, const char *who, const
     return false;
 }
 
+/* {"turns": [["question", "answer"], …]}: one document, loss on every answer and on nothing else.
+ */
+static bool keep_turns(fr_rows *r, const json_t *turns)
+{
+    const size_t n = json_array_size(turns);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *input = json_array_get(json_array_get(turns, i), 0);
+        const json_t *output = json_array_get(json_array_get(turns, i), 1);
+        if (!json_is_string(input) || !json_is_string(output) || json_string_length(input) == 0)
+            return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *turn = json_array_get(turns, i);
+        FR_GROW(r->rows, r->n, r->cap);
+        const fr_example example = { keep_text(r, json_array_get(turn, 0)),
+                                     keep_text(r, json_array_get(turn, 1)), i + 1 < n };
+        r->rows[r->n++] = example;
+    }
+    return n > 0;
+}
+
 static int read_row(fr_rows *r, const json_t *row, const char *path, size_t line, fr_err *err)
 {
     const json_t *text = json_object_get(row, "text");
@@ -65,6 +86,8 @@ static int read_row(fr_rows *r, const json_t *row, const char *path, size_t line
     const json_t *pair[2];
     fr_example example = { 0 };
     bool known = true;
+    if (keep_turns(r, json_object_get(row, "turns")))
+        return 0;
     if (json_is_string(instruction) && both(row, "input", "output", pair)) {
         example.input = json_string_length(pair[0]) == 0
                             ? keep_text(r, instruction)

@@ -17,9 +17,11 @@
 
 typedef enum { FR_TRAIN_NONE, FR_TRAIN_LORA, FR_TRAIN_FULL, FR_TRAIN_SCRATCH } fr_train_method;
 
-/** One example: loss falls on `output` only; with an empty input, on everything. */
+/** One example: loss falls on `output` only; with an empty input, on everything. goes_on: the next
+ * example continues this document (another question about the same passage). */
 typedef struct {
     fr_str input, output;
+    bool goes_on;
 } fr_example;
 
 /** Rows of a file. `rows` points into texts that it owns. */

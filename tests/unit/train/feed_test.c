@@ -63,6 +63,37 @@ static void loss_falls_on_the_answer_and_the_end_only(void **state)
     free(pieces);
 }
 
+static void in_a_document_of_turns_loss_falls_on_each_answer(void **state)
+{
+    (void)state;
+    FR_AUTOPTR(fr_tokenizer) t = bytes_tokenizer();
+    FR_AUTO(fr_corpus) c = { 0 };
+    FR_AUTO(fr_feed) feed = { 0 };
+    FR_AUTO(fr_packer) packer = { 0 };
+    fr_packer_init(&packer, 64);
+    assert_int_equal(
+        fr_corpus_add(&c, t, (fr_example){ FR_STR("ab"), FR_STR("c"), .goes_on = true }, NULL), 0);
+    assert_int_equal(fr_corpus_add(&c, t, (fr_example){ FR_STR("de"), FR_STR("f") }, NULL), 0);
+    assert_int_equal(c.n_docs, 1);
+    const fr_corpus *const list[] = { &c };
+    const double one = 1;
+    assert_int_equal(fr_feed_init(&feed, list, &one, 1, 64, 1, 0, NULL), 0);
+    fr_piece *pieces = NULL;
+    size_t cap = 0;
+    assert_int_equal(fr_feed_next(&feed, 8, &pieces, &cap), 1);
+    assert_int_equal(fr_packer_fill(&packer, pieces, 1), 1);
+    const fr_batch *b = &packer.batch;
+    assert_int_equal(b->n, 8); /* begin a b c d e f end */
+    assert_int_equal(b->n_loss, 3);
+    assert_int_equal(fr_piece_n_loss(pieces[0]), 3);
+    const uint32_t asked[] = { 2, 5, 6 }; /* b is asked for c, e for f, f for the end */
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(b->loss_row[i], asked[i]);
+        assert_int_equal(b->target[i], b->ids[asked[i] + 1]);
+    }
+    free(pieces);
+}
+
 static void text_without_a_question_carries_loss_everywhere_and_is_cut(void **state)
 {
     (void)state;
@@ -174,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_falls_on_the_answer_and_the_end_only),
+        cmocka_unit_test(in_a_document_of_turns_loss_falls_on_each_answer),
         cmocka_unit_test(text_without_a_question_carries_loss_everywhere_and_is_cut),
         cmocka_unit_test(a_mix_keeps_its_ratio_of_tokens_whatever_the_rows_lengths),
         cmocka_unit_test(every_row_comes_once_an_epoch_and_the_next_epoch_is_shuffled_anew),
