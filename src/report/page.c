@@ -275,14 +275,24 @@ static void put_cell(fr_buf *out, const char *label, const char *value, const ch
     fr_buf_put_s(out, "</span></td>");
 }
 
+static const char *standing_said(const fr_view_rung *r)
+{
+    const char *standing = fr_view_standing(r);
+    if (strcmp(standing, "budget") == 0)
+        return "stopped at its budget";
+    return strcmp(standing, "unfit") == 0 ? "does not fit" : standing;
+}
+
 static void put_rung(fr_buf *out, const fr_view_rung *r)
 {
     char value[FR_WORD], low[FR_WORD], high[FR_WORD], below[200];
     fr_buf_put_s(out, r->chosen ? "<tr class=\"chosen\">" : "<tr>");
-    put_cell(out, "Rung", r->name, r->model);
+    const char *slash = strrchr(r->model, '/');
+    bool is_url = strstr(r->model, "://") != NULL;
+    put_cell(out, "Rung", r->name, slash != NULL && !is_url ? slash + 1 : r->model);
     fr_buf_put_f(out, "<td data-label=\"Standing\"><span%s>",
                  r->met == FR_MET_YES ? " class=\"met\"" : "");
-    fr_put_escaped(out, r->chosen ? "chosen" : fr_view_standing(r));
+    fr_put_escaped(out, r->chosen ? "chosen" : standing_said(r));
     if (r->reason[0] != '\0' || r->reused) {
         fr_buf_put_s(out, "<small>");
         fr_put_escaped(out, r->reason[0] != '\0' ? r->reason : "from an earlier climb");
@@ -323,9 +333,8 @@ static void put_rung(fr_buf *out, const fr_view_rung *r)
 
 static void put_table(fr_buf *out, const fr_view *v)
 {
-    fr_buf_put_s(out, "<div class=\"block\"><h3>All rungs</h3><p class=\"why\">In the order in "
-                      "which they were tried. The target is met when the whole 95% interval "
-                      "reaches it.</p>\n"
+    fr_buf_put_s(out, "<div class=\"block\"><h3>All rungs</h3><p class=\"why\">The target is "
+                      "met when the whole 95% interval reaches it.</p>\n"
                       "<table class=\"cards\"><thead><tr><th>Rung</th><th>Standing</th>"
                       "<th>Quality, 95%</th><th>Build</th><th>Per request</th><th>Horizon</th>"
                       "<th>CO\xe2\x82\x82"
@@ -382,7 +391,7 @@ static void put_energy_of_climb(fr_buf *out, const json_t *verdict)
         const char *path, *what;
     } PARTS[] = { { "energy_j.earlier", "in earlier, interrupted climbs" },
                   { "energy_j.remainder", "outside any rung" },
-                  { "energy_j.overhead", "by the meter itself" } };
+                  { "energy_j.overhead", "for probing and bookkeeping" } };
     double total = fr_json_number_at(verdict, "energy_j.total");
     FR_AUTO(fr_buf) text = { 0 };
     char joules[FR_WORD];

@@ -78,7 +78,7 @@ static void word_cpu(double s, char out[FR_WORD])
     if (!isfinite(s))
         snprintf(out, FR_WORD, "\xe2\x80\x93");
     else if (s < 1e-3)
-        snprintf(out, FR_WORD, "%.3g us", s * 1e6);
+        snprintf(out, FR_WORD, "%.3g \xc2\xb5s", s * 1e6);
     else if (s < 1)
         snprintf(out, FR_WORD, "%.3g ms", s * 1e3);
     else if (s < 9999)
