@@ -237,8 +237,11 @@ static int corpus_of(plan *p, const char *name, const fr_corpus **out, fr_err *e
     c->name = fr_dup(name);
     for (size_t i = 0; i < rows.n; i++) {
         FR_TRY(fr_corpus_add(c, p->tokenizer, rows.rows[i], err));
-        if (i % 1024 == 0)
-            fr_progress_step(p->loop.progress, "tokenize", (double)i, (double)rows.n, "rows", name);
+        if (i % 1024 != 0)
+            continue;
+        fr_progress_step(p->loop.progress, "tokenize", (double)i, (double)rows.n, "rows", name);
+        if (fr_progress_stopped(p->loop.progress))
+            return fr_fail(err, FR_E_INTERRUPTED, NULL, "stopped before training began");
     }
     fr_log(FR_LOG_INFO, "'%s': %zu rows, %zu tokens", name, c->n_docs, c->ids.n);
     *out = c;

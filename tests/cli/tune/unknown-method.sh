@@ -1,0 +1,1 @@
+frugal tune qlora -m model.gguf -d rows.jsonl -o adapter
