@@ -1,13 +1,13 @@
 #!/bin/sh
 # Climbs the ladder on both examples with the embedded model: every rung is really run and metered.
 # Called by `make demo`, after the build. At most five minutes on two cores, 150 s of it training
-# (two tasks, three trained rungs, 25 s each). Results stay in demo/; an interrupted demo goes on.
-#   FRUGAL=build/frugal OUT=demo TRAIN_S=25 scripts/demo.sh
+# (two tasks, three trained rungs, 23 s each and a look at dev). Results stay in demo/; an interrupted demo goes on.
+#   FRUGAL=build/frugal OUT=demo TRAIN_S=23 scripts/demo.sh
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
 FRUGAL=${FRUGAL:-$top/build/frugal}
 OUT=${OUT:-$top/demo}
-TRAIN_S=${TRAIN_S:-25}
+TRAIN_S=${TRAIN_S:-23}
 
 [ -x "$FRUGAL" ] || { echo "demo: '$FRUGAL' is not built: run make first" >&2; exit 1; }
 [ -f "$top/models/frugal-tiny.gguf" ] || {

@@ -127,13 +127,12 @@ int fr_task_init(const char *data_path, const char *task_path, fr_buf *told, fr_
                        "'%s' has %zu rows; a task needs four at least, and thirty to test on",
                        data_path, rows.n);
     char *dir = fr_path_dir(task_path), *name = task_name(data_path);
-    char *train = fr_dup_f("%s/%s-train.jsonl", dir, name);
-    char *eval = fr_dup_f("%s/%s-eval.jsonl", dir, name);
+    char *train = fr_path_join(dir, "train.jsonl"), *eval = fr_path_join(dir, "eval.jsonl");
     const char *const written[] = { task_path, train, eval };
     int rc = 0;
     for (size_t i = 0; i < FR_COUNT_OF(written) && rc == 0; i++) {
         if (fr_file_exists(written[i]))
-            rc = fr_fail(err, FR_E_FAILED, "Move it away, or name another with --out.",
+            rc = fr_fail(err, FR_E_FAILED, "Move it away, or name another task file with --out.",
                          "'%s' exists and is not written over", written[i]);
     }
     guess g = guess_of(&rows);
@@ -142,6 +141,8 @@ int fr_task_init(const char *data_path, const char *task_path, fr_buf *told, fr_
     fr_random_permutation(order, rows.n, 1, FR_RANDOM_SPLIT, 1);
     FR_AUTO(fr_buf) task = { 0 };
     put_task(&g, name, file_of(train), file_of(eval), &task);
+    if (rc == 0)
+        rc = fr_dir_make(dir, err);
     if (rc == 0)
         rc = write_half(eval, &rows, order, 0, n_eval, err);
     if (rc == 0)

@@ -546,6 +546,16 @@ bool fr_prompted_fits(fr_rung *r)
                  "an HTTP endpoint tells no likelihoods, so there is no perplexity");
         return false;
     }
+    fr_prompt_sizes s;
+    if (r->model->path == NULL || fr_prompted_sizes(r, &s, NULL) != 0)
+        return true; /* a broken file is the probe's to tell */
+    if (s.shape.context != 0 && s.input_tokens + s.output_tokens > (double)s.shape.context) {
+        snprintf(r->reason, sizeof(r->reason),
+                 "a prompt has about %.0f tokens%s, and this model's context holds %zu",
+                 s.input_tokens + s.output_tokens,
+                 r->with.kind == FR_TASK_LABEL ? " with all its labels" : "", s.shape.context);
+        return false;
+    }
     return true;
 }
 

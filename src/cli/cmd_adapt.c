@@ -265,10 +265,14 @@ static int run_init(fr_cli *cli, const char *data)
     fr_err err = { 0 };
     const char *out = fr_arg_text(cli, "out", NULL);
     char *path = out != NULL ? fr_dup(out) : NULL;
-    if (path == NULL) { /* beside the data */
-        char *dir = fr_path_dir(data);
-        path = strcmp(dir, ".") == 0 ? fr_dup("task.yaml") : fr_path_join(dir, "task.yaml");
-        free(dir);
+    if (path == NULL) { /* tickets.csv: tickets/task.yaml */
+        char *stem = fr_dup(data), *slash = strrchr(stem, '/');
+        char *dot = strrchr(slash != NULL ? slash : stem, '.');
+        if (dot != NULL && dot > stem && dot[-1] != '/')
+            *dot = '\0';
+        path = strcmp(stem, data) == 0 ? fr_dup_f("%s-task/task.yaml", stem)
+                                       : fr_path_join(stem, "task.yaml");
+        free(stem);
     }
     FR_AUTO(fr_buf) told = { 0 };
     int rc = fr_task_init(data, path, &told, &err);
@@ -383,12 +387,13 @@ const fr_command FR_COMMAND_adapt = {
     .options = OPTIONS,
     .arguments = "TASK.yaml",
     .summary = "find the least customization that is enough, with the evidence",
-    .examples = "frugal adapt --init tickets.csv  # writes task.yaml, splits train and eval\n"
-                "frugal adapt task.yaml  # climbs until a rung is enough\n"
-                "frugal adapt task.yaml --never-stop --zone FR --json  # every rung; the verdict "
-                "as JSON\n"
-                "frugal adapt task.yaml --only traditional,few-shot --out tried/\n"
-                "frugal adapt --answer adapted/tickets < questions.txt  # use what was chosen\n",
+    .examples =
+        "frugal adapt --init tickets.csv  # writes tickets/task.yaml, splits train and eval\n"
+        "frugal adapt tickets/task.yaml  # climbs until a rung is enough\n"
+        "frugal adapt task.yaml --never-stop --zone FR --json  # every rung; the verdict "
+        "as JSON\n"
+        "frugal adapt task.yaml --only traditional,few-shot --out tried/\n"
+        "frugal adapt --answer adapted/tickets < questions.txt  # use what was chosen\n",
     .more =
         "Rungs, tried in the order of the energy predicted over the task's horizon (build + "
         "requests + idle):\n"
@@ -400,5 +405,5 @@ const fr_command FR_COMMAND_adapt = {
         "FRUGAL_DOCUMENTS, FRUGAL_MODEL,\nFRUGAL_SEED and FRUGAL_THREADS in its environment; the "
         "answer command reads {\"input\": …} lines and writes\n{\"output\": …}, one for each.\n\n"
         "Exit status: 0 a rung met the target; 3 none did, or the budget was spent first; 1 "
-        "failed or interrupted\n(finished rungs are kept, and the same command goes on).",
+        "failed; 130 interrupted\n(finished rungs are kept, and the same command goes on).",
 };
