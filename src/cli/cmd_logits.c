@@ -157,7 +157,7 @@ const fr_command FR_COMMAND_logits = {
     "logits",
     run,
     OPTIONS,
-    NULL,
+    "",
     "show the raw scores of the next token",
     "frugal logits -m model.gguf -p \"Once upon a\"\n"
     "frugal logits -m model.gguf -p \"Once upon a\" --out logits.f32  # float32, a row per "
