@@ -840,6 +840,9 @@ static int conclude(climb *c, const fr_horizon *horizon, json_t **verdict, fr_er
         parts.total = total.total;
         parts.remainder = remainder.total;
         parts.meter_note = total.reading.note;
+        double machine_s = total.duration_s * (double)sysconf(_SC_NPROCESSORS_ONLN);
+        if (machine_s > 0)
+            parts.others_ratio = (total.reading.machine_cpu_s - total.cpu_s) / machine_s;
         *verdict = fr_verdict_make(&parts);
         rc = publish(c, *verdict, err);
         if (rc != 0) {

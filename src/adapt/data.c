@@ -16,10 +16,10 @@ static const char FORMS[] = "A row is {\"input\": …, \"output\": …}; `frugal
                             "the other forms.";
 
 /* Names of the two halves, by falling precedence. */
-static const char *const INPUTS[] = { "input", "prompt", "instruction", "question", "text", NULL };
-static const char *const OUTPUTS[] = {
-    "output", "completion", "label", "answer", "response", NULL
-};
+static const char *const INPUTS[] = { "input", "prompt",   "instruction", "question", "text",
+                                      "query", "sentence", "utterance",   NULL };
+static const char *const OUTPUTS[] = { "output",   "completion", "label",  "answer", "response",
+                                       "category", "class",      "intent", NULL };
 
 void fr_data_put(fr_data *data, fr_str input, fr_str output, size_t line)
 {
@@ -52,9 +52,12 @@ static int bad(const place *p, const char *what)
     return fr_fail(p->err, FR_E_FORMAT, FORMS, "%s:%zu: %s", p->name, p->line, what);
 }
 
-/* A value as text: strings as they are, numbers and booleans as written. */
+/* A value as text: strings as they are, numbers and booleans as written; of a list of accepted
+ * answers the first. */
 static bool put_value(const json_t *value, fr_buf *out)
 {
+    if (json_is_array(value))
+        value = json_array_get(value, 0);
     if (json_is_string(value))
         fr_buf_put(out, json_string_value(value), json_string_length(value));
     else if (json_is_boolean(value))

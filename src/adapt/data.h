@@ -9,7 +9,8 @@
  *     fr_data_fini(&rows);
  *
  * Forms, told apart row by row:
- *   {"input", "output"}                    and text|question with label|answer|response
+ *   {"input", "output"}                    and text|question|query|sentence|utterance with
+ *                                          label|answer|response|category|class|intent
  *   {"prompt", "completion"}
  *   {"instruction", "input"?, "output"}    Alpaca: instruction, line end, input
  *   {"conversations": [{"from", "value"}]} ShareGPT: the last gpt turn is the output

@@ -9,10 +9,11 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-#define PASSES_MAX 2000
-#define CHUNK      16
-#define LOAD_S     0.1 /* of that time opening is repeated for its mean */
-#define LOADS_MAX  20
+#define PASSES_MAX  2000
+#define CHUNK       16
+#define LOAD_S      0.1 /* of that time opening is repeated for its mean */
+#define LOADS_LEAST 3   /* of short ones */
+#define LOADS_MAX   20
 
 typedef struct {
     fr_str *inputs, *outputs;
@@ -145,8 +146,8 @@ static int load(fr_run *run, fr_rung *r, rows *x, fr_outcome *out, fr_err *err)
             r->kind->close(r);
         FR_TRY(in_phase(run, "load", r, x, do_open, &all, &none, err));
         n++;
-    } while (r->energy_inside && all.duration_s < LOAD_S * r->measure_s && n < LOADS_MAX &&
-             r->kind->close != NULL);
+    } while (r->energy_inside && r->kind->close != NULL && n < LOADS_MAX &&
+             all.duration_s < (n < LOADS_LEAST ? 1 : LOAD_S) * r->measure_s);
     out->load = fr_spent_scale(all, 1.0 / (double)n);
     out->evaluate = fr_spent_scale(all, (double)(n - 1) / (double)n);
     return 0;

@@ -664,9 +664,13 @@ fr_forecast fr_prompted_request(const fr_rung *r, const fr_prompt_sizes *s, cons
     if (shape->dim == 0)
         return fr_forecast_unknown(); /* a server: neither its size nor its machine is known */
     fr_prompted_flops(r, s, shape, prompt_tokens, &prefill, &decode);
-    fr_forecast f = fr_forecast_of(prefill, &r->probe.prefill, 0.4, 2.5);
+    /* A lower bound must hold: an answer may be one token long, a quieter machine does more per
+     * joule, and the probe's rate is that of the task's model, not of another shape. */
+    double low = shape == &s->shape ? 0.25 : 0.1;
+    fr_forecast f = fr_forecast_of(prefill, &r->probe.prefill, low, 2.5);
     if (decode > 0)
-        f = fr_forecast_add(f, fr_forecast_of(decode, &r->probe.decode, 0.4, 2.5));
+        f = fr_forecast_add(
+            f, fr_forecast_of(decode, &r->probe.decode, low / fmax(s->output_tokens, 1), 2.5));
     return f;
 }
 

@@ -370,22 +370,20 @@ static int predict(fr_rung *r, fr_rung_forecast *out, fr_err *err)
     FR_TRY(fr_prompted_sizes(r, &s, err));
     double prompt = s.input_tokens + (reads_documents(r) ? s.passage_tokens : 0);
     double row = prompt + s.output_tokens;
-    fr_shape shape =
-        t->method == FR_TRAIN_SCRATCH
-            ? scratch_shape(&s.shape, s.longest + (reads_documents(r) ? s.passage_tokens : 0))
-            : s.shape;
-    out->request = fr_prompted_request(r, &s, &shape, fmin(prompt, (double)shape.context));
+    fr_shape own = scratch_shape(&s.shape, s.longest + (reads_documents(r) ? s.passage_tokens : 0));
+    const fr_shape *shape = t->method == FR_TRAIN_SCRATCH ? &own : &s.shape;
+    out->request = fr_prompted_request(r, &s, shape, fmin(prompt, (double)shape->context));
     /* one epoch for the lower bound: nothing stops earlier; training and looking at dev */
-    double epoch = fr_train_flops(t->method, &shape, 256, (size_t)(row * (double)r->with.train->n));
+    double epoch = fr_train_flops(t->method, shape, 256, (size_t)(row * (double)r->with.train->n));
     double looks = 1 + 0.35 * (double)FR_MIN(r->with.dev->n, (size_t)DEV_LOSS_ROWS) /
                            (double)FR_MAX(r->with.train->n, (size_t)1);
     fr_forecast build =
         fr_forecast_of(epoch * looks * t->epochs_expected, &r->probe.train,
-                       0.4 / t->epochs_expected, 2.0 * (double)t->epochs / t->epochs_expected);
+                       0.25 / t->epochs_expected, 2.0 * (double)t->epochs / t->epochs_expected);
     double max_s = budget_of(r);
     if (max_s > 0 && fr_forecast_known(&build) && build.s > max_s) {
         double cut = max_s / build.s;
-        build = (fr_forecast){ max_s, build.j * cut, fmin(build.low_j, build.j * cut * 0.4),
+        build = (fr_forecast){ max_s, build.j * cut, fmin(build.low_j, build.j * cut * 0.25),
                                build.j * cut * 2.5 };
     }
     out->build = build;

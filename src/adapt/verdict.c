@@ -297,6 +297,11 @@ static void put_notes(const fr_verdict_parts *p, size_t chosen, bool modelled, c
                     "it; no rung is said to take less energy than another");
     if (p->meter_note != NULL && p->meter_note[0] != '\0')
         note(notes, "meter: %s", p->meter_note);
+    if (p->others_ratio > 0.1)
+        note(notes,
+             "others kept %.0f%% of this machine busy meanwhile: seconds, and the idle energy in "
+             "them, are longer than on a quiet one; CPU seconds are not",
+             100 * p->others_ratio);
     if (json_array_size(ties) != 0)
         note(notes,
              "a tie: the ranges of the chosen rung and of %zu other%s that met the target "

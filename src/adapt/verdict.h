@@ -31,6 +31,7 @@ typedef struct {
         earlier; /* of this run; of rungs kept from earlier ones */
     fr_embodied host;
     const char *out_dir;
+    double others_ratio;    /* share of the machine's processors that others worked on meanwhile */
     const char *meter_note; /* why something is modelled and what would mend it; may be "" */
 } fr_verdict_parts;
 

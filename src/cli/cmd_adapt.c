@@ -148,7 +148,7 @@ static void put_chosen(const json_t *verdict, fr_buf *out)
     fr_text_g(number_of(c, "horizon"), grams);
     if (measured)
         fr_buf_put_f(out,
-                     "%s is enough: %s and %s CO2e over %.0f requests, the least of the rungs "
+                     "%s is enough: %s and %s over %.0f requests, the least of the rungs "
                      "that met the target.\n",
                      chosen, joules, grams, number_of(h, "requests"));
     else if (isnan(number_of(e, "horizon")))
@@ -156,7 +156,7 @@ static void put_chosen(const json_t *verdict, fr_buf *out)
     else
         fr_buf_put_f(out,
                      "%s is enough: %.0f CPU seconds over %.0f requests, modelled as ~%s and "
-                     "~%s CO2e (grade B: a model, not a counter).\n",
+                     "~%s (grade B: a model, not a counter).\n",
                      chosen, number_of(r, "cpu_s_horizon"), number_of(h, "requests"), joules,
                      grams);
     const json_t *ties = json_object_get(verdict, "ties");

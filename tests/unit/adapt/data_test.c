@@ -32,6 +32,8 @@ static void every_common_form_is_read(void **state)
                "c");
     assert_row("a.jsonl", "{\"instruction\": \"do\", \"input\": \"it\", \"output\": \"c\"}",
                "do\nit", "c");
+    assert_row("a.jsonl", "{\"question\": \"a\", \"answer\": [\"c\", \"d\"]}", "a", "c");
+    assert_row("a.csv", "text,category\na,c\n", "a", "c");
     assert_row("a.json", "[{\"instruction\": \"do\", \"output\": \"c\"}]", "do", "c");
     assert_row("a.jsonl",
                "{\"conversations\": [{\"from\": \"human\", \"value\": \"a\"}, {\"from\": \"gpt\", "
@@ -55,7 +57,7 @@ static void a_malformed_row_is_named_by_its_line(void **state)
         { "t.jsonl", "{\"input\": \"a\", \"output\": \"b\"}\n\n{\"input\": \"a\"}\n",
           "t.jsonl:3: the key \"output\" is missing" },
         { "t.jsonl", "{\"output\": \"b\"}\n", "t.jsonl:1: the key \"input\" is missing" },
-        { "t.jsonl", "{\"input\": [1], \"output\": \"b\"}\n", "t.jsonl:1: the input is not text" },
+        { "t.jsonl", "{\"input\": {}, \"output\": \"b\"}\n", "t.jsonl:1: the input is not text" },
         { "t.jsonl", "{\"input\": \"a\", \"output\": \" \"}\n", "t.jsonl:1: the output is empty" },
         { "t.jsonl", "[5]\n", "t.jsonl:1: a row is not a JSON object" },
         { "t.jsonl", "{\"messages\": []}\n", "t.jsonl:1: the conversation is not a list of turns" },
