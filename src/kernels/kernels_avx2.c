@@ -200,7 +200,7 @@ static bool usable(void)
            __builtin_cpu_supports("f16c");
 }
 
-#include "kernels/vector16.h"
+#include "kernels/vector16_body.h"
 #else
 typedef int fr_no_avx2_here;
 #endif

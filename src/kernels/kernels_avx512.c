@@ -176,7 +176,7 @@ static bool usable(void)
            __builtin_cpu_supports("fma");
 }
 
-#include "kernels/vector16.h"
+#include "kernels/vector16_body.h"
 #else
 typedef int fr_no_avx512_here;
 #endif

@@ -1,4 +1,4 @@
-/* vector16.h: the body of every vector row, written once on sixteen lanes.
+/* vector16_body.h: the body of every vector row, written once on sixteen lanes.
  *
  * A row's file defines v16 (FR_LANES floats) and the v16_* primitives below, the shape of its
  * register tile, ROW_NAME and ROW_USABLE, and then includes this file:
