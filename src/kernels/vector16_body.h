@@ -28,8 +28,14 @@
 /* Cache blocking: weights of this many bytes stay in the second cache while all rows pass. */
 enum { BLOCK_BYTES = 256 * 1024 };
 
-/* From this many rows on, packed weights are unpacked into blocks of this size first. */
-enum { EXPAND_FROM_ROWS = 2 * TILE_ROWS, EXPANDED_BYTES = 64 * 1024 };
+/* From this many tiles of rows on, packed weights are unpacked first, into blocks that leave room
+ * for the rows in the first cache; very long rows may take more, up to the whole buffer. */
+enum {
+    EXPAND_TILES_Q8_0 = 2,
+    EXPAND_TILES_16_BITS = 4,
+    EXPAND_AT_ONCE_BYTES = 32 * 1024,
+    EXPANDED_BYTES = 64 * 1024
+};
 
 enum { Q8_0_VALUES = 32, Q8_0_BYTES = 34 };
 
@@ -186,11 +192,12 @@ INLINE void linear_expanded(float *y, size_t y_stride, const float *x, size_t x_
                             const fr_packed *w, size_t first, size_t end, const fr_format format)
 {
     float values[EXPANDED_BYTES / sizeof(float)] FR_ALIGNED(64);
-    const size_t block = EXPANDED_BYTES / sizeof(float) / w->n_in / TILE_OUTS * TILE_OUTS;
+    const size_t row_bytes = w->n_in * sizeof(float);
+    const size_t block =
+        FR_MAX(EXPAND_AT_ONCE_BYTES / row_bytes / TILE_OUTS, (size_t)1) * TILE_OUTS;
     for (size_t from = first; from < end; from += block) {
         size_t to = FR_MIN(from + block, end);
-        fr_packed plain = { FR_FORMAT_F32, (const uint8_t *)values, to - from, w->n_in,
-                            w->n_in * sizeof(float) };
+        fr_packed plain = { FR_FORMAT_F32, (const uint8_t *)values, to - from, w->n_in, row_bytes };
         expand(values, w, from, to, format);
         strips(y + from, y_stride, x, x_stride, rows, &plain, 0, to - from, FR_FORMAT_F32);
     }
@@ -203,7 +210,8 @@ INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride
         strip(y, y_stride, x, x_stride, w, first, end, 1, ONE_OUTS, format);
         return;
     }
-    if (format != FR_FORMAT_F32 && rows >= EXPAND_FROM_ROWS &&
+    const size_t tiles = format == FR_FORMAT_Q8_0 ? EXPAND_TILES_Q8_0 : EXPAND_TILES_16_BITS;
+    if (format != FR_FORMAT_F32 && rows >= tiles * TILE_ROWS &&
         w->n_in * TILE_OUTS * sizeof(float) <= EXPANDED_BYTES) {
         linear_expanded(y, y_stride, x, x_stride, rows, w, first, end, format);
         return;

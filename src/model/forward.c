@@ -23,7 +23,7 @@
 
 enum {
     OUTPUTS_AT_ONCE = 16, /* shares of outputs are multiples: whole tiles, whole cache lines */
-    SPINS = 400           /* looks at a barrier before sleeping there: some ten microseconds */
+    SPINS = 200           /* looks at a barrier before sleeping there: some ten microseconds */
 };
 
 /* ---- the barrier ----------------------------------------------------------------------------- */
@@ -31,6 +31,7 @@ enum {
 typedef struct {
     unsigned threads;
     atomic_uint waiting, round;
+    atomic_uint slept; /* how often somebody's wait outlasted the spin */
 } barrier;
 
 static void pause_briefly(void)
@@ -58,6 +59,7 @@ static void meet(barrier *b)
             return;
         pause_briefly();
     }
+    atomic_fetch_add_explicit(&b->slept, 1, memory_order_relaxed);
     while (atomic_load_explicit(&b->round, memory_order_acquire) == round)
         syscall(SYS_futex, &b->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
 }
@@ -79,7 +81,7 @@ typedef struct {
     float *scores;                    /* [threads][group][longest] */
     float *addend;                    /* [n][widest]: a product that is added to something */
     float *low;                       /* [threads][n][rank]: the adapter's inner values */
-    float *high;                      /* [n][widest]: what it adds */
+    float *high;                      /* [threads][n][widest]: what it adds */
     size_t scores_n, addend_n, low_n; /* of one thread, of all, of one thread */
     bool by_heads;  /* there are enough key-value heads to deal them out to the threads */
     uint32_t *live; /* [n] which rows are computed on; only those with logits behind the last
@@ -163,11 +165,11 @@ static void add_adapter(const walk *w, const adapter_part *part, float *y, size_
                         const float *x, size_t n_in, size_t first, size_t end)
 {
     step *s = w->s;
-    float *low = s->low + w->thread * s->low_n;
+    float *low = s->low + w->thread * s->low_n, *high = s->high + w->thread * s->addend_n;
     s->k->linear(low, part->rank, x, n_in, w->n_live, part->a, 0, part->rank);
-    s->k->linear(s->high, n_out, low, part->rank, w->n_live, part->b, first, end);
+    s->k->linear(high, n_out, low, part->rank, w->n_live, part->b, first, end);
     for (size_t r = 0; r < w->n_live; r++)
-        s->k->add(y + r * n_out + first, s->high + r * n_out + first, part->scale, end - first);
+        s->k->add(y + r * n_out + first, high + r * n_out + first, part->scale, end - first);
 }
 
 static void linear(const walk *w, const fr_op *op, size_t layer)
@@ -433,7 +435,7 @@ static int make_room(step *s, size_t longest, fr_err *err)
     s->scores_n = rounded(shape->n_heads / shape->n_kv_heads * longest);
     s->addend_n = rounded(s->n * widest);
     s->low_n = s->adapter != NULL ? rounded(s->n * s->adapter->rank_most) : 0;
-    size_t high_n = s->adapter != NULL ? s->addend_n : 0;
+    size_t high_n = s->adapter != NULL ? threads * s->addend_n : 0;
     total += rounded(s->n * shape->rope_dim) + threads * (s->scores_n + s->low_n) + s->addend_n +
              high_n + rounded(s->n);
     step_memory *memory = &s->kv->memory;
@@ -459,6 +461,35 @@ static int make_room(step *s, size_t longest, fr_err *err)
     return 0;
 }
 
+/* Short steps are shared only while that pays. Where others keep the processors busy, threads of a
+ * step wait for each other asleep, and a token costs three times the processor time (measured with
+ * 4 million parameters): then steps run alone for a while, which changes no bit. */
+static const double SHORT_FLOPS = 1e8;
+enum { SLEPT_MOST = 8, ALONE_STEPS_FIRST = 8, ALONE_STEPS_MOST = 512 };
+
+static int threads_for(fr_kv *kv, const fr_pool *pool, double flops)
+{
+    if (flops < kv->alone_flops)
+        return 1;
+    if (flops < SHORT_FLOPS && kv->alone_steps > 0) {
+        kv->alone_steps--;
+        return 1;
+    }
+    return fr_pool_threads(pool);
+}
+
+static void learn_from(fr_kv *kv, unsigned slept, double flops)
+{
+    if (flops >= SHORT_FLOPS)
+        return;
+    if (slept <= SLEPT_MOST) {
+        kv->alone_next = ALONE_STEPS_FIRST;
+        return;
+    }
+    kv->alone_steps = FR_MAX(kv->alone_next, ALONE_STEPS_FIRST);
+    kv->alone_next = FR_MIN(kv->alone_steps * 2, ALONE_STEPS_MOST);
+}
+
 int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
                      const fr_row *rows, size_t n, float *logits, fr_err *err)
 {
@@ -479,10 +510,10 @@ int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr
     for (size_t i = 0; i < n; i++) {
         longest = FR_MAX(longest, (size_t)rows[i].position + 1);
         s.n_logits += rows[i].want_logits ? 1 : 0;
-        if (flops < kv->alone_flops)
+        if (flops < SHORT_FLOPS)
             flops += fr_shape_flops_per_token(&m->shape, rows[i].position, rows[i].want_logits);
     }
-    int threads = flops < kv->alone_flops ? 1 : fr_pool_threads(pool);
+    int threads = threads_for(kv, pool, flops);
     s.barrier.threads = (unsigned)threads;
     size_t heads = m->shape.n_kv_heads;
     s.by_heads = heads % (size_t)threads == 0 || heads >= 2 * (size_t)threads;
@@ -493,6 +524,8 @@ int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr
                        m->shape.rope_dim);
     }
     fr_pool_run(threads > 1 ? pool : NULL, (size_t)threads, walk_list, &s);
+    if (threads > 1)
+        learn_from(kv, atomic_load_explicit(&s.barrier.slept, memory_order_relaxed), flops);
     for (size_t i = 0; i < n; i++)
         kv->length[rows[i].sequence] = (size_t)rows[i].position + 1;
     return 0;

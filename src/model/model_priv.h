@@ -63,6 +63,8 @@ struct fr_kv {
     size_t bytes, head_bytes, sequence_bytes; /* head_bytes: context × head_dim values */
     step_memory memory;                       /* of the forward steps on this state */
     double alone_flops; /* steps of fewer run on the caller alone: waking another takes longer */
+    int alone_steps;    /* so many short steps more run alone, since sharing did not pay */
+    int alone_next;     /* and so many the next time */
 };
 
 /* kv.c */
