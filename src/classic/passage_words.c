@@ -254,24 +254,6 @@ static unsigned gap_of(const passage *p, fr_str gap, fr_str after)
     return bits;
 }
 
-/* A sentence's first word has a capital letter anyway: it tells of a name only when the word stands
- * with one elsewhere too, or one follows. */
-static void doubt_first_capitals(passage *p)
-{
-    for (size_t s = 0; s < p->n_sentences; s++) {
-        size_t first = p->sentences[s].first;
-        bool named = first + 1 < p->sentences[s].end && p->words[first + 1].gap == 0 &&
-                     (p->words[first + 1].kinds & WORD_CAPITAL);
-        for (size_t t = 0; t < p->n_sentences && !named; t++) {
-            for (size_t i = p->sentences[t].first + 1; i < p->sentences[t].end && !named; i++)
-                named = (p->words[i].kinds & WORD_CAPITAL) &&
-                        fr_str_equal(passage_fold(p, i), passage_fold(p, first));
-        }
-        if (!named || (p->words[first].kinds & WORD_STOP))
-            p->words[first].kinds &= ~(unsigned)WORD_CAPITAL;
-    }
-}
-
 void passage_read(passage *p, fr_str text)
 {
     size_t i = 0, gap_begin = 0;
