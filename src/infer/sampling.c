@@ -42,7 +42,7 @@ double fr_logprob(const float *logits, size_t n_vocab, int32_t id)
     double sum = 0;
     for (size_t i = 0; i < n_vocab; i++)
         sum += exp((double)logits[i] - logits[best]);
-    return (double)logits[id] - logits[best] - log(sum);
+    return (double)logits[id] - logits[best] - log(fmax(sum, 1)); /* the best one gives 1 itself */
 }
 
 /* Keeps the first k of the order at the head of choices, as a heap with the last of them on top. */
