@@ -15,7 +15,11 @@
 #include "base/mem.h"
 #include "train/train.h"
 
-#define DEV_LOSS_ROWS 100 /* rows of dev that early stopping looks at */
+#define RECIPE 2 /* goes up when learning changes, so that older results are not taken for it */
+#define BATCH_TOKENS                                                                               \
+    512 /* of an optimizer step: a task's rows are few, and many steps beat large ones */
+#define SMALL_MODEL_BYTES ((uint64_t)64 << 20)
+#define DEV_LOSS_ROWS     100 /* rows of dev that early stopping looks at */
 
 /* One row a method. */
 typedef struct {
@@ -218,6 +222,16 @@ static double epoch_tokens(fr_prompted *p, const examples *rows)
     return sample != 0 ? tokens * (double)rows->n / (double)sample : 0;
 }
 
+/* Small models stand, and need, larger steps than the trainer's defaults, which are for large ones.
+ */
+static double learning_rate(const training *t, uint64_t model_bytes)
+{
+    bool small = model_bytes < SMALL_MODEL_BYTES;
+    if (t->method == FR_TRAIN_LORA)
+        return small ? 5e-3 : 0;
+    return t->method == FR_TRAIN_FULL && small ? 1.5e-3 : 0;
+}
+
 static double budget_of(const fr_rung *r)
 {
     double stated = r->strategy->time_s;
@@ -300,8 +314,8 @@ static int train(fr_rung *r, fr_err *err)
         .dev = dev.n != 0 ? dev.at : NULL,
         .n_dev = dev.n,
         .sequence = FR_MIN(sequence, t->method == FR_TRAIN_SCRATCH ? shape.context : base.context),
-        .batch_tokens = 1024,
-        .warmup_steps = 10,
+        .batch_tokens = BATCH_TOKENS,
+        .lr = learning_rate(t, r->model->bytes),
         .max_epochs = t->epochs,
         .max_s = max_s,
         .patience = 3,
@@ -403,6 +417,7 @@ static int save(fr_rung *r, json_t *artifact, fr_err *err)
 static void key(const fr_rung *r, json_t *settings)
 {
     const training *t = training_of(r);
+    json_object_set_new(settings, "recipe", json_integer(RECIPE));
     json_object_set_new(settings, "epochs", json_integer((json_int_t)t->epochs));
     json_object_set_new(settings, "max_s", json_real(budget_of(r)));
     json_object_set_new(settings, "threads", json_integer(r->threads));
