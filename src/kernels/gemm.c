@@ -14,7 +14,8 @@
  */
 #define K_BLOCK FR_GEMM_K_BLOCK
 #define N_BLOCK 1024
-#define M_BLOCK 336 /* a multiple of 14 and 6 */
+#define M_BLOCK 336            /* a multiple of 14 and 6 */
+#define A_ROW   (K_BLOCK + 16) /* of copied rows: not a multiple of a page */
 
 /* The specification: m × n dot products. */
 static void tile_scalar(size_t k, const float *a, size_t a_row, size_t a_col, const float *b,
@@ -80,7 +81,7 @@ int fr_gemm_new(fr_pool *pool, const char *kernel, fr_gemm **out, fr_err *err)
     g->threads = fr_pool_threads(pool);
     g->packed = FR_NEW_N(float *, (size_t)g->threads);
     for (int t = 0; t < g->threads; t++) {
-        int rc = fr_try_array(K_BLOCK * (N_BLOCK + M_BLOCK), sizeof(float), "matrix products",
+        int rc = fr_try_array(K_BLOCK * N_BLOCK + A_ROW * M_BLOCK, sizeof(float), "matrix products",
                               (void **)&g->packed[t], err);
         if (rc != 0) {
             fr_gemm_free(g);
@@ -185,15 +186,18 @@ static void pack_b(float *to, fr_mat b, size_t k0, size_t k, size_t n0, size_t n
     }
 }
 
-/* A[m0 …][k0 …] into panels [mr rows][k][mr]. */
+/* A[m0 …][k0 …] into panels [mr rows][k][mr], or, as it lies, into rows of A_ROW. */
 static void pack_a(float *to, fr_mat a, size_t m0, size_t m, size_t k0, size_t k, size_t mr)
 {
-    for (size_t i = 0; i < m; i += mr, to += k * mr) {
+    const float *from = element(a, m0, k0);
+    if (!a.transposed) {
+        for (size_t i = 0; i < m; i++)
+            memcpy(to + i * A_ROW, from + i * a.stride, k * sizeof(float));
+        return;
+    }
+    for (size_t i = 0; i < m; i += mr, to += k * mr, from += mr) {
         const size_t height = FR_MIN(mr, m - i);
-        const float *from = element(a, m0 + i, k0);
-        if (!a.transposed)
-            transpose(to, from, a.stride, height, k, mr);
-        else if (height == mr)
+        if (height == mr)
             copy_full(to, from, a.stride, k, mr);
         else
             for (size_t p = 0; p < k; p++)
@@ -206,6 +210,8 @@ static void block(const job *j, float *packed, size_t m0, size_t m1, size_t n0, 
     const fr_gemm_row *row = j->g->row;
     const bool pack_rows = j->a.transposed || j->a.stride % 1024 == 0;
     float *const packed_a = packed + K_BLOCK * N_BLOCK;
+    const size_t a_row = j->a.transposed ? 1 : pack_rows ? A_ROW : j->a.stride;
+    const size_t a_col = j->a.transposed ? row->mr : 1;
     for (size_t nb = n0; nb < n1; nb += N_BLOCK) {
         const size_t n = FR_MIN((size_t)N_BLOCK, n1 - nb);
         for (size_t k0 = 0; k0 < j->k; k0 += K_BLOCK) {
@@ -219,11 +225,13 @@ static void block(const job *j, float *packed, size_t m0, size_t m1, size_t n0, 
                 for (size_t jn = 0; jn < n; jn += row->nr) {
                     const float *panel = packed + jn * k;
                     for (size_t im = 0; im < m; im += row->mr) {
-                        const float *a = pack_rows ? packed_a + im * k : element(j->a, mb + im, k0);
+                        const float *a = !pack_rows        ? element(j->a, mb + im, k0)
+                                         : j->a.transposed ? packed_a + im * k
+                                                           : packed_a + im * A_ROW;
                         const size_t at = (mb + im) * j->ldc + nb + jn;
-                        row->tile(k, a, pack_rows ? 1 : j->a.stride, pack_rows ? row->mr : 1, panel,
-                                  j->c + at, j->ldc, FR_MIN(row->mr, m - im),
-                                  FR_MIN(row->nr, n - jn), plus != NULL ? plus + at : NULL);
+                        row->tile(k, a, a_row, a_col, panel, j->c + at, j->ldc,
+                                  FR_MIN(row->mr, m - im), FR_MIN(row->nr, n - jn),
+                                  plus != NULL ? plus + at : NULL);
                     }
                 }
             }
