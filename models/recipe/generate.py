@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """Makes the training data of models/frugal-tiny.gguf, its dev sets and its held-out tests.
 
-    python3 generate.py --out work --prose work/prose.jsonl --seed 1 --scale 1.0
+    python3 generate.py --out work --prose work/prose.json --seed 1 --scale 1.0
 
 The same seed and prose give the same bytes. Only the Python standard library is used. What is made:
 
-    repeat*.jsonl        sequences that say themselves twice: the cheapest way to learn copying
+    tokenizer.jsonl      a sample of all of it, for the vocabulary
+    repeat1.jsonl …      sequences that say themselves twice: the cheapest way to learn copying
     copy1 … copy6.jsonl  passages with one, two, … several facts, and questions about them
     found.jsonl, long.jsonl   several passages as a search brings them, up to a thousand tokens
-    real.jsonl           questions about sentences of real English (from prose.jsonl)
+    real.jsonl           questions about sentences of real English (from prose.json)
     label.jsonl          short texts and one of several labels, with and without shots
     do.jsonl             small instructions: repeat, first word, reverse a list, …
     world.jsonl          usual facts (capitals, opposites, …), and passages that contradict some of them
     dev1 … dev6.jsonl    as copy1 … copy6 with other names; never trained on
     test.jsonl, test-contradict.jsonl   500 rows each: names, facts and wordings that no training row has
+    test-fresh.jsonl     500 rows more in wordings written later, see worlds.FRESH
 """
 import argparse
+import itertools
 import json
 import os
 import random
@@ -99,7 +102,7 @@ class Names:
                 if not self.test and rng.random() < 0.3:  # begins as no tongue does
                     two = "".join(rng.choice("bcdfghjklmnpqrstvwxz") for _ in range(2))
                     w = (two if two not in TEST_ONSETS else two[0] + "l") + w.lstrip("bcdfghjklmnpqrstvwxz") if rng.random() < 0.6 else rng.choice("bcdfghjklmnpqrstvwxyz") + w
-            elif style < 0.88:
+            elif style < (0.92 if self.test else 0.88):
                 w = rng.choice(W.COMPOUND_A) + rng.choice(W.COMPOUND_B)
             else:  # no grammar at all
                 w = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 7)))
@@ -180,21 +183,28 @@ def relations_of(kind):
     return [k for k, r in W.RELATIONS.items() if kind in r[0].split()]
 
 
+FRESH = 2  # `test` is False, True, or this: the second test
+
+
+def wordings(test, training, first, fresh):
+    return fresh if test == FRESH else first if test else training
+
+
 class Relation:
     """One thing that can be said of a subject, with its wordings."""
 
     def __init__(self, names, kind, test):
         rng = names.rng
-        fitting = relations_of(kind)
+        fitting = [k for k in relations_of(kind) if test != FRESH or k in W.FRESH]
         if rng.random() < (0.55 if fitting else 0):
             self.key = rng.choice(fitting)
             _, self.kind, s, q, s_test, q_test = W.RELATIONS[self.key]
-            self.statements, self.questions = ([s_test], [q_test]) if test else (s, q)
+            self.statements, self.questions = ([W.FRESH[self.key][0]], [W.FRESH[self.key][1]]) if test == FRESH else ([s_test], [q_test]) if test else (s, q)
         else:
             self.kind = rng.choice(list(W.NOUNS) + ["person", "place", "thing"])
             self.key = rng.choice(W.NOUNS[self.kind])
             ask = W.NOUN_QUESTIONS + (W.NOUN_WHO * 2 if self.kind == "person" else [])
-            s, q = (W.NOUN_TEST_STATEMENTS, W.NOUN_TEST_QUESTIONS) if test else (W.NOUN_STATEMENTS, ask)
+            s, q = wordings(test, (W.NOUN_STATEMENTS, ask), (W.NOUN_TEST_STATEMENTS, W.NOUN_TEST_QUESTIONS), (W.FRESH_NOUN_STATEMENTS, W.FRESH_NOUN_QUESTIONS))
             if not test:
                 s = s + [x.replace("{verb}", rng.choice(W.VERBS)) for x in W.VERB_STATEMENTS for _ in range(2)]
             self.statements, self.questions = [x.replace("{r}", self.key) for x in s], [x.replace("{r}", self.key) for x in q]
@@ -208,13 +218,26 @@ def lower_first(text):
     return text[:1].lower() + text[1:]
 
 
+def reworded(rng, form):
+    """the same statement with a small word more, or another verb: what is not the value must be told from it"""
+    if rng.random() < 0.12:
+        form = form.replace(" is {v}", " is " + rng.choice(("truly", "mostly", "quite", "still", "really", "always", "clearly", "just")) + " {v}")
+    if form.startswith("{v} is ") and rng.random() < 0.35:
+        form = "{v} " + rng.choice(("stays", "is still", "has become", "was always", "became", "is now", "counts as", "shall be", "was and is")) + form[len("{v} is"):]
+    if rng.random() < 0.06:
+        form = form.replace(" {v}.", " {v} " + rng.choice(("only", "now", "today", "again", "alone", "at last", "until today", "these years")) + ".")
+    return form
+
+
 def say(rng, form, n, v, test):
+    if not test:
+        form = reworded(rng, form)
     text = form.format(n=n, v=v).rstrip(".")
-    before = rng.choice(W.BEFORE_TEST if test else W.BEFORE)
+    before = rng.choice(wordings(test, W.BEFORE, W.BEFORE_TEST, W.BEFORE_FRESH))
     if not test and before and rng.random() < 0.15:  # any few words may stand there
         words = [rng.choice(W.ADJECTIVES + W.SPOTS + W.JOBS + W.GOODS) for _ in range(rng.randint(1, 3))]
         before = rng.choice(("In the {w}, ", "With {w}, ", "Near the {w}, ", "The {w} said that ", "Under the {w}, ", "It was {w}: ", "Because of {w}, ")).format(w=" ".join(words))
-    after = rng.choice(W.AFTER_TEST if test else W.AFTER)
+    after = rng.choice(wordings(test, W.AFTER, W.AFTER_TEST, W.AFTER_FRESH))
     if not test and rng.random() < 0.2:
         x = rng.random()
         after = (rng.choice(W.TAILS) if x < 0.6 else " " + rng.choice(("near", "with", "in", "at", "behind", "like", "by", "on", "for")) + " "
@@ -226,9 +249,26 @@ def say(rng, form, n, v, test):
     return capital(before + text + after + ".")
 
 
+OTHER_WORDS = (("Who ", ("Which man ", "Which woman ", "What man ", "Which one ", "Which human ")),
+               ("Where ", ("In which city ", "At what spot ", "At which spot ", "In which village ")),
+               ("When ", ("At what time ", "At which time ", "In which years ")),
+               ("What does ", ("Which goods does ", "What kind of thing does ", "What exactly does ", "Which object does ")),
+               ("What is the ", ("Which is the ", "What may be the ", "Tell me the ", "Would you know the ", "I want to know the ", "Have you seen the ", "Can one learn the ")))
+
+
+def asked(rng, form):
+    """the same question with another question word"""
+    for word, others in OTHER_WORDS:
+        if form.startswith(word) and rng.random() < 0.3:
+            return rng.choice(others) + form[len(word):]
+    return form
+
+
 def ask(rng, form, n, test):
+    if not test:
+        form = asked(rng, form)
     text = form.format(n=n)
-    before = rng.choice(W.ASK_BEFORE_TEST if test else W.ASK_BEFORE)
+    before = rng.choice(wordings(test, W.ASK_BEFORE, W.ASK_BEFORE_TEST, W.ASK_BEFORE_FRESH))
     return capital(before + (text[0].lower() + text[1:] if before.endswith(", ") else text))
 
 
@@ -280,7 +320,7 @@ class Passage:
                 if prose and rng.random() < 0.6:
                     extra = rng.choice(prose)
                 else:
-                    extra = rng.choice(W.FILLER_TEST if test else W.FILLER)
+                    extra = rng.choice(wordings(test, W.FILLER, W.FILLER_TEST, W.FILLER_FRESH))
                 sentences.insert(rng.randint(0, len(sentences)), extra)
         self.text = " ".join(sentences)
 
@@ -626,6 +666,7 @@ def forms():
     texts = list(W.FILLER) + list(W.FILLER_TEST)
     for _, _, s, q, s_test, q_test in W.RELATIONS.values():
         texts += s + q + [s_test, q_test]
+    texts += [x for pair in W.FRESH.values() for x in pair] + W.FILLER_FRESH
     for nouns in W.NOUNS.values():
         for r in nouns:
             texts += [x.replace("{r}", r).replace("{verb}", verb) for x in W.VERB_STATEMENTS for verb in W.VERBS]
@@ -647,7 +688,7 @@ def write(path, rows):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--out", default=os.path.join(HERE, "work"))
-    p.add_argument("--prose", help="prose.jsonl that extract.py made; without it only invented text is used")
+    p.add_argument("--prose", help="prose.json that extract.py made; without it only invented text is used")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--scale", type=float, default=1.0, help="multiplies the number of training rows")
     a = p.parse_args()
@@ -676,6 +717,11 @@ def main():
             (((1, 1), 40000), ((1, 2), 40000), ((2, 3), 40000), ((2, 4), 40000), ((3, 6), 40000), ((5, 12), 15000)), start=1):
         write(path(f"copy{i}.jsonl"), copy_rows(names(f"copy{i}"), facts, n(count), short))
         write(path(f"dev{i}.jsonl"), dev_rows(names(f"dev{i}"), facts, 200, short_test))
+    words = prose["words"]
+    sample = itertools.chain(({"text": t} for t in prose.get("texts", [])[::2]), repeat_rows(names("tok0"), n(2000), words, (2, 7)),
+                             *(copy_rows(names(f"tok{k}"), (1, k), n(3000), short) for k in (2, 4)), do_rows(names("tok5"), n(3000), words),
+                             world_rows(names("tok6"), n(2000), short))
+    write(path("tokenizer.jsonl"), (r if "turns" not in r else {"text": "".join(a + b for a, b in r["turns"])} for r in sample))
     long = [t for t in prose.get("texts", []) if len(t) > 300]
     write(path("found.jsonl"), found_rows(names("found"), (2, 4), short, long, n(15000)))
     write(path("long.jsonl"), found_rows(names("long"), (4, 9), short, long, n(4000)))
@@ -695,6 +741,12 @@ def main():
         q, v = ps.question(tests.rng.randrange(len(ps.facts)))
         rows.append({"passage": ps.text, "question": q, "answer": v})
     write(path("test.jsonl"), rows)
+    fresh, rows = names("fresh", test=True), []
+    while len(rows) < 500:
+        ps = Passage(fresh, fresh.rng.randint(2, 6), test=FRESH, prose=short_test)
+        q, v = ps.question(fresh.rng.randrange(len(ps.facts)))
+        rows.append({"passage": ps.text, "question": q, "answer": v})
+    write(path("test-fresh.jsonl"), rows)
     kept = [f for f in world_facts() if not contradictable(f)]
     rows = []
     while len(rows) < 500:

@@ -231,7 +231,9 @@ AFTER = ["", "", "", "", "", "", "", "", ", as everyone knows", ", so it seems",
          ", to be exact", ", and nobody minds", " for many years", ", my aunt claims", ", which is well documented"]
 ASK_BEFORE = ["", "", "", "", "", "", "", "", "", "", "According to the text, ", "Please tell me: ", "In this story, ", "As stated, ", "Question for you: ", "Going by the text, ", "Think: ", "In short: ",
               "Tell us: ", "If you read it well: ", "Can you tell: ", "Do tell: ", "Would you say: ", "Does it say: ",
-              "Could you find out: ", "Is there a hint: ", "Has anyone said: ", "Look again: "]
+              "Could you find out: ", "Is there a hint: ", "Has anyone said: ", "Look again: ",
+              "In the passage above, ", "The passage tells us: ", "Look at the passage: ", "By this passage, ", "Going by the passage, ", "As the passage says, ",
+              "Once you have read it, ", "After reading it all, ", "You have read it: ", "Now that you know the text, ", "Here is the question: "]
 BEFORE_TEST = ["", "", "A clerk noted that ", "From the archive we learn that ", "Last week, ", "Without doubt, "]
 AFTER_TEST = ["", "", ", a visitor wrote", " as before", ", and that is no rumour"]
 ASK_BEFORE_TEST = ["", "", "", "From the passage, ", "Having read this, "]
@@ -318,3 +320,41 @@ GOODS = ("wine bread cheese apples oil salt sugar wool silk cotton tea coffee sp
          "coal timber iron copper tin lead gold boots hats gloves shirts ropes nails knives pots pans lamps candles books maps flowers seeds nuts figs dates grapes "
          "onions beans potatoes carrots cabbages pears plums cherries oranges lemons berries mushrooms barrels carts chairs tables beds doors windows guns swords "
          "horses sheep goats pigs ducks geese rugs blankets pipes drums flutes bells toys dolls").split()
+
+# --- a second test, written after the first had been looked at while the wordings above were widened -----
+
+FRESH = {  # relation: (statement, question)
+    "leader": ("Orders in {n} are given by {v}.", "Whose orders does {n} obey?"),
+    "founder": ("Without {v} there would be no {n}, for {v} began it.", "By whom was {n} begun?"),
+    "founded": ("{n} goes back to {v}.", "How far back does {n} go?"),
+    "capital": ("The government of {n} sits in {v}, the capital.", "In which capital does the government of {n} sit?"),
+    "lies": ("On the map, {n} is inside {v}.", "Inside which land is {n} on the map?"),
+    "born": ("{n} first saw the light of day in {v}.", "Where did {n} first see the light of day?"),
+    "lives": ("One can visit {n} at home in {v}.", "Where can one visit {n} at home?"),
+    "married": ("{n} and {v} are husband and wife.", "With whom is {n} joined as husband and wife?"),
+    "friend": ("{n} and {v} have been friends since school.", "With whom has {n} been friends since school?"),
+    "wrote": ("The words of {n} come from the pen of {v}.", "From whose pen is {n}?"),
+    "captain": ("On board of {n} the commands come from {v}.", "From whom do the commands on board of {n} come?"),
+    "cargo": ("Below the deck of {n} there lies {v}.", "What lies below the deck of {n}?"),
+    "sells": ("Customers go to {n} for {v}.", "For what do customers go to {n}?"),
+    "seat": ("Letters for {n} are sent to {v}.", "To which town are letters for {n} sent?"),
+    "owner": ("The keys of {n} are held by the owner, {v}.", "Which owner holds the keys of {n}?"),
+    "builder": ("The hands that raised {n} were those of {v}.", "Whose hands raised {n}?"),
+    "price": ("To take {n} home, one must lay down {v} coins.", "How many coins must one lay down to take {n} home?"),
+    "members": ("When all of {n} meet, {v} members are there.", "How many members are there when all of {n} meet?"),
+    "age": ("{n} has lived for {v} years.", "For how many years has {n} lived?"),
+    "maker": ("{n} left the workbench of {v}.", "Whose workbench did {n} leave?"),
+    "works": ("Each morning {n} goes to work at {v}.", "Where does {n} go to work each morning?"),
+    "job": ("In daily life {n} is busy as a {v}.", "As what is {n} busy in daily life?"),
+    "tongue": ("Whoever visits {n} should learn {v}, which is spoken there.", "Which language should a visitor of {n} learn?"),
+    "code": ("Clerks file {n} under the code {v}.", "Under which code do clerks file {n}?"),
+    "taught": ("{n} sat at the feet of the teacher {v}.", "At the feet of which teacher did {n} sit?"),
+    "near": ("The next place after {n} is {v}.", "What is the next place after {n}?"),
+}
+FRESH_NOUN_STATEMENTS = ["Among the things told of {n}: {v} is the {r}.", "Ask {n} about the {r}, and the reply will be {v}."]
+FRESH_NOUN_QUESTIONS = ["If one asks {n} about the {r}, what is the reply?", "How is the {r} of {n} called?"]
+BEFORE_FRESH = ["", "", "", "My notes show that ", "So far, ", "Somewhere it is written that "]
+AFTER_FRESH = ["", "", "", ", says the guide", " as usual"]
+ASK_BEFORE_FRESH = ["", "", "", "", "From what you just read: ", "One more thing: "]
+FILLER_FRESH = ["The tea had gone cold.", "A window stood open.", "There is no more to tell about that.", "The ink has faded in places.",
+                "Later visitors found the gate locked.", "It was the talk of the week."]
