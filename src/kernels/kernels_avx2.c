@@ -1,5 +1,6 @@
 /* kernels_avx2.c: sixteen lanes as two 256-bit registers (AVX2, FMA, F16C). */
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -108,7 +109,7 @@ V void v16_store_part(float *at, v16 a, size_t n)
 
 V void v16_store_f16(uint8_t *at, v16 a)
 {
-    const int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    enum { nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
     _mm_storeu_si128((void *)at, _mm256_cvtps_ph(a.low, nearest));
     _mm_storeu_si128((void *)(at + 16), _mm256_cvtps_ph(a.high, nearest));
 }
@@ -194,10 +195,16 @@ V void v16_sum4(float *to, v16 a, v16 b, v16 c, v16 d)
     _mm_storeu_ps(to, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
 }
 
+/* Not every compiler lets __builtin_cpu_supports() ask for F16C. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
 static bool usable(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 #include "kernels/vector16_body.h"
