@@ -499,25 +499,29 @@ static int claim_folder(climb *c, const entry *e, fr_err *err)
     return rc;
 }
 
-/* How the artefact is used: what the closing lines show. */
-static json_t *use_lines(const fr_rung *r)
+/* How the artefact is used: what the closing lines show. `frugal adapt --answer` works for all;
+ * where a prompt alone is enough, so does generate. */
+static json_t *use_lines(const fr_rung *r, const json_t *artifact)
 {
     json_t *use = json_array();
-    char line[1024];
+    char line[2048];
     snprintf(line, sizeof(line), "frugal adapt --answer %s < questions.txt", r->dir);
     json_array_append_new(use, json_string(line));
-    if (r->model == NULL || r->model->path == NULL || !r->kind->needs_model)
+    bool retrieves = json_integer_value(json_object_get(artifact, "passages")) > 0;
+    if (!takes_model(r) || r->model->path == NULL || retrieves)
         return use;
-    bool lora = r->kind == &FR_RUNG_LORA;
-    bool own_weights = r->kind == &FR_RUNG_FULL || r->kind == &FR_RUNG_SCRATCH;
-    char *weights = own_weights ? fr_dup_f("%s/model.gguf", r->dir) : fr_dup(r->model->path);
-    snprintf(line, sizeof(line),
-             "frugal generate -m %s%s%s%s -n 32 --stop '\\n' -p \"$(cat "
-             "%s/prompt.txt)\"",
-             weights, lora ? " --adapter " : "", lora ? r->dir : "", lora ? "/adapter" : "",
-             r->dir);
-    free(weights);
-    json_array_append_new(use, json_string(line));
+    const char *adapter = json_string_value(json_object_get(artifact, "adapter"));
+    const char *weights = json_string_value(json_object_get(artifact, "weights"));
+    FR_AUTO(fr_buf) text = { 0 };
+    if (weights != NULL)
+        fr_buf_put_f(&text, "frugal generate -m %s/%s", r->dir, weights);
+    else
+        fr_buf_put_f(&text, "frugal generate -m %s", r->model->path);
+    if (adapter != NULL)
+        fr_buf_put_f(&text, " --adapter %s/%s", r->dir, adapter);
+    fr_buf_put_f(&text, " -n 32 --stop $'\\n' -p \"$(sed 's/{input}/YOUR TEXT/' %s/prompt.txt)\"",
+                 r->dir);
+    json_array_append_new(use, json_string(fr_buf_text(&text)));
     return use;
 }
 
@@ -548,7 +552,7 @@ static int save_artifact(climb *c, fr_rung *r, fr_err *err)
         json_array_append_new(labels, json_stringn(c->task->labels[i].at, c->task->labels[i].n));
     json_object_set_new(a, "labels", labels);
     int rc = r->kind->save(r, a, err);
-    json_object_set_new(a, "use", use_lines(r));
+    json_object_set_new(a, "use", use_lines(r, a));
     if (rc == 0)
         rc = fr_json_write(r->dir, "artifact.json", a, err);
     json_decref(a);
@@ -797,6 +801,21 @@ static int write_report(const climb *c, const json_t *verdict, fr_err *err)
     return rc;
 }
 
+/* The chosen artefact's own words on how it is used. */
+static void put_use(const fr_rung *r, json_t *verdict)
+{
+    char *path = fr_path_join(r->dir, "artifact.json");
+    FR_AUTO(fr_buf) text = { 0 };
+    if (fr_file_read(path, (size_t)64 << 20, &text, NULL) == 0) {
+        json_t *artifact = json_loadb(fr_buf_text(&text), text.n, 0, NULL);
+        json_t *use = json_object_get(artifact, "use");
+        if (use != NULL)
+            json_object_set(verdict, "use", use);
+        json_decref(artifact);
+    }
+    free(path);
+}
+
 static int publish(climb *c, json_t *verdict, fr_err *err)
 {
     const char *chosen = json_string_value(json_object_get(verdict, "chosen"));
@@ -805,7 +824,7 @@ static int publish(climb *c, json_t *verdict, fr_err *err)
     free(report);
     for (size_t i = 0; chosen != NULL && i < c->n; i++) {
         if (strcmp(c->rungs[i].rung->name, chosen) == 0)
-            json_object_set_new(verdict, "use", use_lines(c->rungs[i].rung));
+            put_use(c->rungs[i].rung, verdict);
     }
     FR_TRY(write_report(c, verdict, err));
     char *link = fr_path_join(c->out_dir, "chosen");

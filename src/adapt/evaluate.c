@@ -155,6 +155,7 @@ static int load(fr_run *run, fr_rung *r, rows *x, fr_outcome *out, fr_err *err)
 
 static int do_answer_all(fr_rung *r, rows *x, size_t *n_done, fr_err *err)
 {
+    fr_rung_doing(r, "answering eval");
     FR_TRY(r->kind->answer(r, x->inputs, x->n, r->together, x->answers, err));
     *n_done += x->n;
     return 0;
@@ -163,6 +164,7 @@ static int do_answer_all(fr_rung *r, rows *x, size_t *n_done, fr_err *err)
 static int do_likelihood(fr_rung *r, rows *x, size_t *n_done, fr_err *err)
 {
     (void)n_done;
+    fr_rung_doing(r, "reading eval");
     return r->kind->likelihood(r, x->inputs, x->outputs, x->n, x->nll, x->tokens, err);
 }
 
@@ -170,6 +172,7 @@ static int do_likelihood(fr_rung *r, rows *x, size_t *n_done, fr_err *err)
  * through the rows and is made to forget by the caller. */
 static int do_measure(fr_rung *r, rows *x, size_t *n_done, fr_err *err)
 {
+    fr_rung_doing(r, "measuring a request");
     int64_t start_ns = fr_now_monotonic_ns();
     bool whole = r->kind == &FR_RUNG_COMMAND; /* all rows in one go, always */
     do {

@@ -74,6 +74,15 @@ void fr_rung_free(fr_rung *r)
     free(r);
 }
 
+void fr_rung_doing(fr_rung *r, const char *fmt, ...)
+{
+    int n = snprintf(r->doing, sizeof(r->doing), "%.60s: ", r->name);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(r->doing + n, sizeof(r->doing) - (size_t)n, fmt, args);
+    va_end(args);
+}
+
 void fr_rung_note(fr_rung *r, const char *fmt, ...)
 {
     char line[512];

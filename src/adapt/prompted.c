@@ -399,7 +399,7 @@ int fr_prompted_answer(fr_rung *r, const fr_str *inputs, size_t n, bool together
         if (fr_progress_stopped(r->progress))
             return fr_fail(err, FR_E_INTERRUPTED, NULL, "stopped after %zu of %zu answers", i, n);
         FR_TRY(answer_some(r, inputs + i, FR_MIN(step, n - i), answers + i, err));
-        fr_progress_step(r->progress, r->name, (double)FR_MIN(i + step, n), (double)n, "answers",
+        fr_progress_step(r->progress, r->doing, (double)FR_MIN(i + step, n), (double)n, "answers",
                          NULL);
     }
     return 0;
@@ -425,7 +425,7 @@ int fr_prompted_likelihood(fr_rung *r, const fr_str *inputs, const fr_str *outpu
         FR_TRY(fr_endpoint_score(p->endpoint, &item, 1, &quiet, err));
         nll[i] = -item.logprob;
         tokens[i] = item.n_tokens;
-        fr_progress_step(r->progress, r->name, (double)i + 1, (double)n, "rows", NULL);
+        fr_progress_step(r->progress, r->doing, (double)i + 1, (double)n, "rows", NULL);
     }
     return 0;
 }
@@ -498,6 +498,7 @@ int fr_prompted_choose(fr_rung *r, const char *name, size_t *what, const size_t 
         *what = options[i];
         bool fit = true;
         double mean = -INFINITY;
+        fr_rung_doing(r, "trying %zu %s on dev", options[i], name);
         FR_TRY(all_fit(r, &fit, err));
         if (!fit && i != 0)
             break; /* more of it would only be cut off again */

@@ -103,6 +103,7 @@ struct fr_rung {
     const fr_progress *progress; /* also says when a budget is spent */
     fr_work_sink work;
 
+    char doing[96];     /* what a progress line says; "": the name */
     char reason[800];   /* why unfit, failed, or ended at its budget */
     bool budget;        /* the build ended at its budget, not by itself */
     bool energy_inside; /* what answers is inside our meter */
@@ -123,6 +124,8 @@ bool fr_strategy_is_planned(const char *name);
 fr_rung *fr_rung_new(const fr_rung_kind *kind, const fr_task_strategy *strategy,
                      const fr_task_model *model, bool name_model, const char *out_dir);
 void fr_rung_free(fr_rung *r);
+/** Names what the rung does now in its progress line: "rag: choosing passages 2". */
+void fr_rung_doing(fr_rung *r, const char *fmt, ...) FR_PRINTF(2, 3);
 void fr_rung_note(fr_rung *r, const char *fmt, ...) FR_PRINTF(2, 3);
 
 /** Scores predictions by the task's metric; scores [n]. Not for perplexity. */
