@@ -7,8 +7,9 @@
 #include "base/mem.h"
 #include "kernels/train_ops.h"
 
-#define LOGIT_ROWS 256   /* rows of logits made at once: [256][n_vocab] floats */
-#define FLAT_CHUNK 16384 /* numbers of a partial sum, whatever the thread count */
+#define LOGIT_ROWS  256   /* rows of logits made at once: [256][n_vocab] floats */
+#define STORED_ROWS 1024  /* of a stored matrix converted at once; a multiple of FR_GEMM_K_BLOCK */
+#define FLAT_CHUNK  16384 /* numbers of a partial sum, whatever the thread count */
 
 /* One operation in one layer, with the versions that it reads and writes. */
 typedef struct {
@@ -36,6 +37,7 @@ struct fr_graph {
 
     float *logits, *picked, *picked_grad; /* [LOGIT_ROWS][…] */
     float *low_grad;                      /* [max_tokens][rank] */
+    float *converted;                     /* [STORED_ROWS][widest stored matrix] */
     double *row_loss, *partial;
     const fr_batch *batch; /* of the run in progress */
     float grad_scale;
@@ -102,6 +104,11 @@ static void plan(fr_graph *g, room *r)
     g->picked = take(r, LOGIT_ROWS * s->dim);
     g->picked_grad = take(r, LOGIT_ROWS * s->dim);
     g->low_grad = take(r, g->max_tokens * g->w->rank);
+    size_t widest = 0;
+    for (size_t i = 0; i < g->w->n_params; i++)
+        if (g->w->params[i].stored != NULL)
+            widest = FR_MAX(widest, g->w->params[i].cols);
+    g->converted = take(r, STORED_ROWS * widest);
     g->rope_table = take(r, g->max_length * s->rope_dim);
 }
 
@@ -181,14 +188,24 @@ typedef struct {
     const fr_adamw *adamw;
 } job;
 
+static const void *stored_row(const fr_param *p, size_t row)
+{
+    return (const char *)p->stored +
+           row * (p->cols / p->format->block_values) * p->format->block_bytes;
+}
+
 static void embed_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
     const job *j = args;
     const size_t dim = j->weight->cols;
-    for (size_t r = first; r < end; r++)
-        memcpy(j->at->out + r * dim, j->weight->w + (size_t)j->g->batch->ids[r] * dim,
-               dim * sizeof(float));
+    for (size_t r = first; r < end; r++) {
+        const size_t id = (size_t)j->g->batch->ids[r];
+        if (j->weight->stored != NULL)
+            j->weight->format->to_f32(stored_row(j->weight, id), j->at->out + r * dim, dim);
+        else
+            memcpy(j->at->out + r * dim, j->weight->w + id * dim, dim * sizeof(float));
+    }
 }
 
 /* Each thread owns a range of the vocabulary and looks at every token: sums run in token order. */
@@ -333,11 +350,53 @@ static fr_mat transposed(const float *at, size_t stride)
     return (fr_mat){ at, stride, true };
 }
 
+static void convert_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const job *j = args;
+    for (size_t r = first; r < end; r++)
+        j->weight->format->to_f32(stored_row(j->weight, j->first + r),
+                                  j->g->converted + r * j->weight->cols, j->weight->cols);
+}
+
+/* Rows of a matrix in FP32, from `first` on: all that are left, or, of a stored one, the next few.
+ */
+static const float *rows_of(fr_graph *g, const fr_param *w, size_t first, size_t *n)
+{
+    *n = w->rows - first;
+    if (w->stored == NULL)
+        return w->w + first * w->cols;
+    *n = FR_MIN(*n, (size_t)STORED_ROWS);
+    fr_pool_run(g->pool, *n, convert_rows, &(job){ .g = g, .weight = w, .first = first });
+    return g->converted;
+}
+
+/* out[n][rows] = plus + in · wᵀ. */
+static void times_weight(fr_graph *g, const fr_param *w, const float *in, float *out, size_t n,
+                         const float *plus)
+{
+    for (size_t first = 0, rows; first < w->rows; first += rows) {
+        const float *part = rows_of(g, w, first, &rows);
+        fr_gemm_run(g->gemm, mat(in, w->cols), transposed(part, w->cols), out + first, w->rows, n,
+                    rows, w->cols, plus != NULL ? plus + first : NULL);
+    }
+}
+
+/* din[n][cols] = plus + dout · w. */
+static void times_weight_back(fr_graph *g, const fr_param *w, const float *dout, float *din,
+                              size_t n, const float *plus)
+{
+    for (size_t first = 0, rows; first < w->rows; first += rows) {
+        const float *part = rows_of(g, w, first, &rows);
+        fr_gemm_run(g->gemm, mat(dout + first, w->rows), mat(part, w->cols), din, w->cols, n,
+                    w->cols, rows, first > 0 ? din : plus);
+    }
+}
+
 static void linear(fr_graph *g, const instance *at, const fr_param *w)
 {
     const size_t n = g->batch->n;
-    fr_gemm_run(g->gemm, mat(at->in, w->cols), transposed(w->w, w->cols), at->out, w->rows, n,
-                w->rows, w->cols, at->before);
+    times_weight(g, w, at->in, at->out, n, at->before);
     const fr_lora_param *lora = fr_weights_lora(g->w, at->op->weight, at->layer);
     if (lora == NULL)
         return;
@@ -364,8 +423,7 @@ static void linear_back(fr_graph *g, const instance *at, const fr_param *w)
     const float *dout = g->grad[op->out];
     float *din = g->grad[op->in];
     const bool add = add_to(g, op->in);
-    fr_gemm_run(g->gemm, mat(dout, w->rows), mat(w->w, w->cols), din, w->cols, n, w->cols, w->rows,
-                add ? din : NULL);
+    times_weight_back(g, w, dout, din, n, add ? din : NULL);
     if (w->g != NULL)
         fr_gemm_run(g->gemm, transposed(dout, w->rows), mat(at->in, w->cols), w->g, w->cols,
                     w->rows, w->cols, n, w->g);
@@ -400,15 +458,13 @@ static double loss(fr_graph *g, const instance *at, const fr_param *w)
     for (j.first = 0; j.first < b->n_loss; j.first += LOGIT_ROWS) {
         const size_t n = FR_MIN((size_t)LOGIT_ROWS, b->n_loss - j.first);
         fr_pool_run(g->pool, n, gather_rows, &j);
-        fr_gemm_run(g->gemm, mat(g->picked, dim), transposed(w->w, dim), g->logits, w->rows, n,
-                    w->rows, dim, NULL);
+        times_weight(g, w, g->picked, g->logits, n, NULL);
         fr_pool_run(g->pool, n, cross_entropy_rows, &j);
         for (size_t i = 0; i < n; i++)
             total += g->row_loss[i];
         if (g->grad_scale == 0)
             continue;
-        fr_gemm_run(g->gemm, mat(g->logits, w->rows), mat(w->w, dim), g->picked_grad, dim, n, dim,
-                    w->rows, NULL);
+        times_weight_back(g, w, g->logits, g->picked_grad, n, NULL);
         fr_pool_run(g->pool, n, scatter_rows, &j);
         if (w->g != NULL)
             fr_gemm_run(g->gemm, transposed(g->logits, w->rows), mat(g->picked, dim), w->g, dim,

@@ -6,6 +6,9 @@
 #include "base/mem.h"
 #include "train/loop.h"
 
+/* A frozen base beyond this stays in its file's format; below, converting it once is less work. */
+#define FP32_LIMIT_BYTES ((uint64_t)512 << 20)
+
 /* What a call holds while it runs. */
 typedef struct {
     const fr_train_options *o;
@@ -52,15 +55,20 @@ static int open_weights(job *j, fr_err *err)
     fr_shape shape = scratch ? *o->shape : *fr_model_shape(j->model);
     if (scratch)
         shape.n_vocab = fr_tokenizer_n_vocab(fr_model_tokenizer(j->model));
-    FR_TRY(fr_weights_init(&j->weights, &shape, lora, err));
+    if (lora)
+        FR_TRY(
+            fr_weights_borrow(&j->weights, &shape, fr_model_file(j->model), FP32_LIMIT_BYTES, err));
+    else
+        FR_TRY(fr_weights_init(&j->weights, &shape, false, err));
     if (scratch) {
         fr_weights_randomize(&j->weights, o->seed);
         return 0;
     }
-    FR_TRY(fr_weights_load(&j->weights, fr_model_file(j->model), err));
+    if (!lora)
+        return fr_weights_load(&j->weights, fr_model_file(j->model), err);
     const size_t rank = o->lora_rank != 0 ? o->lora_rank : 8;
     const double alpha = o->lora_alpha != 0 ? o->lora_alpha : 2.0 * (double)rank;
-    return lora ? fr_weights_add_lora(&j->weights, rank, (float)alpha, o->seed, err) : 0;
+    return fr_weights_add_lora(&j->weights, rank, (float)alpha, o->seed, err);
 }
 
 static int tokenize(job *j, fr_corpus *to, const char *name, const fr_example *rows, size_t n,
@@ -135,7 +143,9 @@ static uint64_t identity(const job *j)
     uint64_t h = fr_hash64(numbers, sizeof(numbers), 0);
     h = fr_hash64(rates, sizeof(rates), h);
     h = fr_hash64(j->train.ids.at, j->train.ids.n * sizeof(int32_t), h);
-    return fr_hash64(j->weights.w, FR_MIN(j->weights.params[0].n, (size_t)4096) * sizeof(float), h);
+    const fr_tensor *first = fr_gguf_tensor_at(fr_model_file(j->model), 0);
+    return first != NULL ? fr_hash64(first->data, FR_MIN(first->size_bytes, (uint64_t)65536), h)
+                         : h;
 }
 
 static int save(const job *j, fr_err *err)

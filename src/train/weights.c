@@ -21,10 +21,9 @@ static int trained_room(fr_weights *w, size_t n, fr_err *err)
     return 0;
 }
 
-int fr_weights_init(fr_weights *w, const fr_shape *shape, bool frozen, fr_err *err)
+/* The list of tensors, without memory; returns the room that all take. */
+static size_t list_params(fr_weights *w, const fr_shape *shape)
 {
-    *w = (fr_weights){ .shape = *shape };
-    FR_TRY(fr_shape_check(shape, err));
     w->arch = fr_arch_find(shape->architecture);
     w->of_slot = FR_NEW_N(size_t, FR_SLOT_COUNT * shape->n_layers);
     w->params = FR_NEW_N(fr_param, w->arch->n_slots * shape->n_layers);
@@ -45,6 +44,14 @@ int fr_weights_init(fr_weights *w, const fr_shape *shape, bool frozen, fr_err *e
             w->of_slot[slot->slot * shape->n_layers + layer] = ++w->n_params;
         }
     }
+    return total;
+}
+
+int fr_weights_init(fr_weights *w, const fr_shape *shape, bool frozen, fr_err *err)
+{
+    *w = (fr_weights){ .shape = *shape };
+    FR_TRY(fr_shape_check(shape, err));
+    const size_t total = list_params(w, shape);
     FR_TRY(fr_try_array(total, sizeof(float), "the model's weights", (void **)&w->w, err));
     if (!frozen) {
         w->tw = w->w;
@@ -199,27 +206,66 @@ int fr_weights_add_lora(fr_weights *w, size_t rank, float alpha, uint64_t seed, 
     return 0;
 }
 
+static int find_tensor(const fr_param *p, const fr_gguf *file, const fr_tensor **out,
+                       const fr_format_row **format, fr_err *err)
+{
+    char name[FR_TENSOR_NAME];
+    fr_slot_gguf_name(p->slot, p->layer, name);
+    const fr_tensor *t = fr_gguf_tensor(file, name);
+    if (t == NULL)
+        return fr_fail(err, FR_E_FORMAT, NULL, "'%s' has no tensor %s", fr_gguf_path(file), name);
+    uint64_t n = 1;
+    for (size_t d = 0; d < t->n_dims; d++)
+        n *= t->dims[d];
+    if (t->dims[0] != p->cols || n != p->n)
+        return fr_fail(err, FR_E_FORMAT, NULL, "tensor %s of '%s' has an unexpected shape", name,
+                       fr_gguf_path(file));
+    *format = fr_format_find(t->format);
+    if (*format == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, "Convert it to F32, F16, BF16 or Q8_0 first.",
+                       "tensor %s is stored as %s", name, fr_format_any_name(t->format));
+    *out = t;
+    return 0;
+}
+
 int fr_weights_load(fr_weights *w, const fr_gguf *file, fr_err *err)
 {
     for (size_t i = 0; i < w->n_params; i++) {
-        const fr_param *p = &w->params[i];
-        char name[FR_TENSOR_NAME];
-        fr_slot_gguf_name(p->slot, p->layer, name);
-        const fr_tensor *t = fr_gguf_tensor(file, name);
-        if (t == NULL)
-            return fr_fail(err, FR_E_FORMAT, NULL, "'%s' has no tensor %s", fr_gguf_path(file),
-                           name);
-        uint64_t n = 1;
-        for (size_t d = 0; d < t->n_dims; d++)
-            n *= t->dims[d];
-        if (t->dims[0] != p->cols || n != p->n)
-            return fr_fail(err, FR_E_FORMAT, NULL, "tensor %s of '%s' has an unexpected shape",
-                           name, fr_gguf_path(file));
-        const fr_format_row *format = fr_format_find(t->format);
-        if (format == NULL)
-            return fr_fail(err, FR_E_UNSUPPORTED, "Convert it to F32, F16, BF16 or Q8_0 first.",
-                           "tensor %s is stored as %s", name, fr_format_any_name(t->format));
-        format->to_f32(t->data, p->w, p->n);
+        const fr_tensor *t;
+        const fr_format_row *format;
+        FR_TRY(find_tensor(&w->params[i], file, &t, &format, err));
+        format->to_f32(t->data, w->params[i].w, w->params[i].n);
+    }
+    return 0;
+}
+
+int fr_weights_borrow(fr_weights *w, const fr_shape *shape, const fr_gguf *file,
+                      uint64_t fp32_limit_bytes, fr_err *err)
+{
+    FR_TRY(fr_shape_check(shape, err));
+    if (fr_shape_n_params(shape) * sizeof(float) <= fp32_limit_bytes) {
+        FR_TRY(fr_weights_init(w, shape, true, err));
+        return fr_weights_load(w, file, err);
+    }
+    *w = (fr_weights){ .shape = *shape };
+    list_params(w, shape);
+    size_t vectors = 0;
+    for (size_t i = 0; i < w->n_params; i++)
+        if (w->params[i].rows == 1)
+            vectors += padded(w->params[i].n);
+    FR_TRY(fr_try_array(vectors, sizeof(float), "the model's weights", (void **)&w->w, err));
+    size_t at = 0;
+    for (size_t i = 0; i < w->n_params; i++) {
+        fr_param *p = &w->params[i];
+        const fr_tensor *t;
+        FR_TRY(find_tensor(p, file, &t, &p->format, err));
+        if (p->rows == 1) {
+            p->w = w->w + at;
+            at += padded(p->n);
+            p->format->to_f32(t->data, p->w, p->n);
+        } else {
+            p->stored = t->data;
+        }
     }
     return 0;
 }

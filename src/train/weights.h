@@ -13,9 +13,11 @@ typedef struct {
     const fr_slot_row *slot;
     size_t layer;
     size_t rows, cols, n;
-    float *w;
-    float *g, *m, *v; /* NULL when frozen */
-    bool decay;       /* weight decay: matrices only */
+    float *w;                    /* NULL where `stored` is used */
+    const void *stored;          /* frozen, as its file has it; else NULL */
+    const fr_format_row *format; /* of stored */
+    float *g, *m, *v;            /* NULL when frozen */
+    bool decay;                  /* weight decay: matrices only */
 } fr_param;
 
 /** Low-rank addition to a matrix [rows][cols]: scale · b · a. b.w is NULL where there is none. */
@@ -47,6 +49,13 @@ int fr_weights_init(fr_weights *w, const fr_shape *shape, bool frozen, fr_err *e
 void fr_weights_fini(fr_weights *w);
 FR_AUTO_DEFINE(fr_weights);
 
+/**
+ * Frozen weights of a file, which must outlive them. Up to fp32_limit_bytes in FP32 they are
+ * copied, so that no step has to convert them; beyond, matrices stay as the file has them and are
+ * converted a few rows at a time when they are used.
+ */
+int fr_weights_borrow(fr_weights *w, const fr_shape *shape, const fr_gguf *file,
+                      uint64_t fp32_limit_bytes, fr_err *err);
 /** Fresh weights: normal of 0.02, projections back into the residual stream scaled by
  * 1 / sqrt(2 × layers) (GPT-2), norms one. */
 void fr_weights_randomize(fr_weights *w, uint64_t seed);

@@ -4,10 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "train/graph.h"
+#include "train/loop.h"
 
 /* The model of tests/fixtures/train/golden.py. */
 static const fr_shape SHAPE = { .architecture = "llama",
@@ -265,6 +268,64 @@ static void weight_decay_shrinks_matrices_and_leaves_norms_alone(void **state)
     }
 }
 
+static double adapter_gradients(const fr_shape *shape, const fr_gguf *file, uint64_t limit,
+                                const fr_batch *batch, fr_weights *w)
+{
+    FR_AUTOPTR(fr_pool) pool = NULL;
+    FR_AUTOPTR(fr_graph) g = NULL;
+    assert_int_equal(fr_pool_new(2, &pool, NULL), 0);
+    assert_int_equal(fr_weights_borrow(w, shape, file, limit, NULL), 0);
+    assert_int_equal(fr_weights_add_lora(w, 4, 8, 1, NULL), 0);
+    for (size_t i = 0; i < w->n_trained; i++)
+        w->tw[i] += 0.01f * (float)((int)(i % 5) - 2);
+    assert_int_equal(fr_graph_new(w, pool, MAX_TOKENS, 16, &g, NULL), 0);
+    return fr_graph_run(g, batch, 1.0f);
+}
+
+/* A vocabulary of 2,100 is converted in three parts. */
+static void a_base_that_stays_quantized_teaches_the_same_bits_as_its_fp32_copy(void **state)
+{
+    (void)state;
+    const fr_shape shape = { .architecture = "llama",
+                             .n_layers = 2,
+                             .dim = 32,
+                             .n_heads = 4,
+                             .n_kv_heads = 2,
+                             .head_dim = 8,
+                             .ffn_dim = 64,
+                             .n_vocab = 2100,
+                             .context = 32,
+                             .norm_eps = 1e-5f,
+                             .rope_theta = 10000,
+                             .rope_dim = 8,
+                             .tied = true };
+    static const fr_format FORMATS[] = { FR_FORMAT_F32, FR_FORMAT_F16, FR_FORMAT_BF16,
+                                         FR_FORMAT_Q8_0 };
+    data d;
+    size_t t = 0;
+    fill_batch(&d, FIRST, 3, 1, &t);
+    for (size_t i = 0; i < sizeof(FORMATS) / sizeof(FORMATS[0]); i++) {
+        char path[] = "/tmp/frugal-stored-XXXXXX";
+        const int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        close(fd);
+        FR_AUTO(fr_weights) made = { 0 }, copied = { 0 }, stored = { 0 };
+        FR_AUTOPTR(fr_gguf) file = NULL;
+        assert_int_equal(fr_weights_init(&made, &shape, true, NULL), 0);
+        fr_weights_randomize(&made, 1);
+        assert_int_equal(
+            fr_save_gguf(&made, &(fr_save_options){ .format = FORMATS[i] }, path, NULL), 0);
+        assert_int_equal(fr_gguf_open(path, &file, NULL), 0);
+        const double a = adapter_gradients(&shape, file, UINT64_MAX, &d.batch, &copied);
+        const double b = adapter_gradients(&shape, file, 0, &d.batch, &stored);
+        assert_non_null(stored.params[0].stored);
+        assert_null(stored.params[0].w);
+        assert_true(a == b && a > 0);
+        assert_memory_equal(copied.g, stored.g, copied.n_trained * sizeof(float));
+        unlink(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_frozen_base_gets_no_gradients_and_does_not_move),
         cmocka_unit_test(accumulation_is_the_mean_over_the_windows_tokens_not_of_means),
         cmocka_unit_test(what_one_document_says_is_not_seen_by_the_next),
+        cmocka_unit_test(a_base_that_stays_quantized_teaches_the_same_bits_as_its_fp32_copy),
         cmocka_unit_test(weight_decay_shrinks_matrices_and_leaves_norms_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
