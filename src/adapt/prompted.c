@@ -130,15 +130,15 @@ int fr_prompted_open_with(fr_rung *r, const char *model_path, const char *adapte
     fr_prompted *p = fr_prompted_of(r);
     if (model_path != NULL) {
         FR_TRY(fr_model_open(model_path, &p->model, err));
-        if (r->with.train->n != 0) { /* else they came out of an artefact */
+        if (p->max_tokens == 0)
             p->max_tokens = fr_prompted_max_tokens(r, fr_model_tokenizer(p->model));
+        if (r->with.train->n != 0) /* else it came out of an artefact */
             p->context = context_for(r, p->model);
-        }
         if (adapter_path != NULL)
             FR_TRY(fr_adapter_open(p->model, adapter_path, &p->adapter, err));
         FR_TRY(start_engine(r, err));
     } else {
-        if (r->with.train->n != 0)
+        if (p->max_tokens == 0)
             p->max_tokens = fr_prompted_max_tokens(r, NULL);
         FR_TRY(fr_endpoint_http(r->model->endpoint, r->model->written, &p->endpoint, err));
         p->context = fr_endpoint_context(p->endpoint);
@@ -613,6 +613,9 @@ int fr_prompted_sizes(fr_rung *r, fr_prompt_sizes *out, fr_err *err)
         FR_TRY(fr_model_open(r->model->path, &model, err));
         t = fr_model_tokenizer(model);
         out->shape = *fr_model_shape(model);
+        fr_prompted *p = fr_prompted_of(r);
+        if (p->max_tokens == 0) /* here, so that loading need not count what only learning needs */
+            p->max_tokens = fr_prompted_max_tokens(r, t);
     }
     const fr_data *train = r->with.train;
     size_t n = FR_MIN(train->n, (size_t)64);
