@@ -17,13 +17,15 @@ import re
 import string
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def answer(args, prompt, tokens=24):
-    command = [args.frugal, "generate", "-m", args.model, "-p", prompt, "-n", str(tokens), "--temp", "0", "--stop", "\n", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ, **({"FRUGAL_THREADS": "1"})))
+    command = [args.frugal, "generate", "-m", args.model, "-p", prompt, "-n", str(tokens), "--temp", "0", "--stop", "\n", "--threads", "1",
+               "--quiet", "--ledger", args.ledger, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"evaluate: {' '.join(command[:3])} failed: {done.stderr.strip()}")
     text = json.loads(done.stdout)["text"]
@@ -63,6 +65,7 @@ def main():
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--show", type=int, default=0, help="print so many wrong answers of each test to stderr")
     args = p.parse_args()
+    args.ledger = os.path.join(tempfile.mkdtemp(prefix="frugal-evaluate-"), "ledger.db")  # thousands of runs do not belong in the user's
     out = {"schema": 1, "model": os.path.basename(args.model), "rows": args.rows}
 
     tests = rows(os.path.join(args.work, "test.jsonl"), args.rows)

@@ -190,6 +190,9 @@ def wordings(test, training, first, fresh):
     return fresh if test == FRESH else first if test else training
 
 
+ANY_WORDS = []  # the dictionary's, when there is prose
+
+
 class Relation:
     """One thing that can be said of a subject, with its wordings."""
 
@@ -203,6 +206,8 @@ class Relation:
         else:
             self.kind = rng.choice(list(W.NOUNS) + ["person", "place", "thing"])
             self.key = rng.choice(W.NOUNS[self.kind])
+            if not test and ANY_WORDS and rng.random() < 0.5:  # any word may name a relation: it has to be found, not known
+                self.key = rng.choice(ANY_WORDS)
             ask = W.NOUN_QUESTIONS + (W.NOUN_WHO * 2 if self.kind == "person" else [])
             s, q = wordings(test, (W.NOUN_STATEMENTS, ask), (W.NOUN_TEST_STATEMENTS, W.NOUN_TEST_QUESTIONS), (W.FRESH_NOUN_STATEMENTS, W.FRESH_NOUN_QUESTIONS))
             if not test:
@@ -218,12 +223,21 @@ def lower_first(text):
     return text[:1].lower() + text[1:]
 
 
+ANY_VERB = ("keeps seems holds makes brings means shows follows joins meets leads fits marks names ends opens rules stands goes runs gives takes lets finds "
+            "looks turns puts sets sees knows hears feels grows falls moves plays pays starts serves needs wants likes calls asks tells helps works "
+            "appears belongs begins carries comes covers draws enters fills forms gains gets had has happens changes draws earns faces guards hides").split()
+
+
 def reworded(rng, form):
     """the same statement with a small word more, or another verb: what is not the value must be told from it"""
     if rng.random() < 0.12:
         form = form.replace(" is {v}", " is " + rng.choice(("truly", "mostly", "quite", "still", "really", "always", "clearly", "just")) + " {v}")
     if form.startswith("{v} is ") and rng.random() < 0.35:
         form = "{v} " + rng.choice(("stays", "is still", "has become", "was always", "became", "is now", "counts as", "shall be", "was and is")) + form[len("{v} is"):]
+    elif form.startswith("{v} ") and rng.random() < 0.4:  # where a name ends must be told from the name, not from what follows
+        rest = form[len("{v} "):]
+        word = rng.choice(ANY_VERB if rng.random() < 0.7 else W.GOODS + W.SPOTS + W.JOBS + W.ADJECTIVES)
+        form = "{v} " + word + " " + (rest[len("is "):] if rest.startswith("is ") else rest)
     if rng.random() < 0.06:
         form = form.replace(" {v}.", " {v} " + rng.choice(("only", "now", "today", "again", "alone", "at last", "until today", "these years")) + ".")
     return form
@@ -238,6 +252,8 @@ def say(rng, form, n, v, test):
         words = [rng.choice(W.ADJECTIVES + W.SPOTS + W.JOBS + W.GOODS) for _ in range(rng.randint(1, 3))]
         before = rng.choice(("In the {w}, ", "With {w}, ", "Near the {w}, ", "The {w} said that ", "Under the {w}, ", "It was {w}: ", "Because of {w}, ")).format(w=" ".join(words))
     after = rng.choice(wordings(test, W.AFTER, W.AFTER_TEST, W.AFTER_FRESH))
+    if not test and not before and form.startswith("{n}") and rng.random() < 0.3:
+        before = rng.choice(W.BARE_LEADS)
     if not test and rng.random() < 0.2:
         x = rng.random()
         after = (rng.choice(W.TAILS) if x < 0.6 else " " + rng.choice(("near", "with", "in", "at", "behind", "like", "by", "on", "for")) + " "
@@ -697,6 +713,7 @@ def main():
     if a.prose:
         with open(a.prose, encoding="utf-8") as f:
             prose = json.load(f)
+    ANY_WORDS.extend(prose["words"])
     sentences = prose["sentences"]
     short = [s for s in sentences if 20 < len(s) < 140]
     cut = len(short) // 20  # the tests have prose of their own

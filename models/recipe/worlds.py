@@ -226,6 +226,8 @@ BEFORE = ["", "", "", "", "", "", "", "", "According to the register, ", "It is 
           "Moreover, ", "Some say that ", "At present, ", "Of course, ", "The report adds that ", "Interestingly, ", "Besides, ", "People say that ", "Long ago, ", "Strange as it is, ", "A neighbor told us that ",
           "One page says that ", "In the meantime, ", "For the record, ", "Nobody doubts that ", "It turned out that ", "A friend wrote that ",
           "After the storm, ", "In those years, ", "A sign says that ", "Once again, ", "I heard that ", "On the last page we find that ", "Surely, "]
+BARE_LEADS = ("Most days ", "At noon ", "By habit ", "As a rule ", "Next year ", "Right now ", "After dinner ", "With luck ", "In those days ", "Every summer ",
+              "Once a week ", "At heart ", "In secret ", "Through hard work ", "By chance ", "On holidays ", "Under the old king ", "Behind closed doors ", "Until recently ")
 AFTER = ["", "", "", "", "", "", "", "", ", as everyone knows", ", so it seems", ", according to the paper", ", after all", " these days", ", they say",
          ", which surprised many", ", as agreed", " to this day", ", at least for now", ", much to our joy", ", a teacher said", " again", ", or so I heard", ", and rightly so",
          ", to be exact", ", and nobody minds", " for many years", ", my aunt claims", ", which is well documented"]
