@@ -228,7 +228,7 @@ static void a_first_task_file_is_written_and_read_back(void **state)
     for (size_t i = 0; i < 80; i++)
         fr_buf_put_f(&csv, "\"row, %zu\",%s\n", i, i % 2 != 0 ? "odd" : "even");
     put_file(dir, "parity.csv", fr_buf_text(&csv));
-    char *data = fr_path_join(dir, "parity.csv"), *path = fr_path_join(dir, "first.yaml");
+    char *data = fr_path_join(dir, "parity.csv"), *path = fr_path_join(dir, "parity/first.yaml");
     FR_AUTO(fr_buf) told = { 0 };
     fr_err err = { 0 };
     if (fr_task_init(data, path, &told, &err) != 0)
