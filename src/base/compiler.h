@@ -7,7 +7,7 @@
 #define FR_NODISCARD                   __attribute__((warn_unused_result))
 #define FR_ALIGNED(bytes)              __attribute__((aligned(bytes)))
 #define FR_THREAD_LOCAL                _Thread_local
-#define FR_VECTOR(bytes)            __attribute__((vector_size(bytes)))
+#define FR_VECTOR(bytes)               __attribute__((vector_size(bytes)))
 #define FR_EXPORT                      __attribute__((visibility("default")))
 
 #define FR_MIN(a, b)       ((a) < (b) ? (a) : (b))
