@@ -215,7 +215,8 @@ static void put_word(passage *p, fr_str text, size_t begin, size_t end, unsigned
 
 fr_str passage_fold(const passage *p, size_t i)
 {
-    return (fr_str){ p->folds.at + p->words[i].fold_at, p->words[i].fold_n };
+    /* a word without a letter may fold to nothing, before anything else did */
+    return (fr_str){ fr_buf_text(&p->folds) + p->words[i].fold_at, p->words[i].fold_n };
 }
 
 static void end_sentence(passage *p)
