@@ -6,6 +6,7 @@
 #include "base/doc.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/account.h"
 #include "cli/cli.h"
 #include "ledger/ledger.h"
 
@@ -123,8 +124,13 @@ static int tree_json(fr_ledger *l, const fr_run_record *r, int depth, json_t **o
     fr_bucket *buckets = NULL;
     size_t n_notes = 0, n_buckets = 0;
     FR_TRY(fr_ledger_notes(l, r->id, &notes, &n_notes, err));
+    fr_factors factors;
+    fr_embodied embodied;
+    fr_account_view view;
     *out = fr_run_record_json(r);
     json_object_set_new(*out, "notes", fr_notes_json(notes, n_notes));
+    if (fr_account_of_run(r, notes, n_notes, &factors, &embodied, &view))
+        json_object_set_new(*out, "account", fr_account_json(&view));
     fr_notes_free(notes, n_notes);
     FR_TRY(fr_ledger_buckets(l, r->id, &buckets, &n_buckets, err));
     json_object_set_new(*out, "devices", fr_devices_json(buckets, n_buckets));
@@ -257,6 +263,48 @@ static int put_notes(fr_ledger *l, const fr_run_record *r, fr_err *err)
     return 0;
 }
 
+static double work_of(const fr_note *notes, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(notes[i].kind, "work") == 0 && strcmp(notes[i].name, name) == 0)
+            return notes[i].value;
+    return NAN;
+}
+
+/* SCI for AI of a run of ours, whose work was counted: tokens for who uses, FLOP for who makes. */
+static void put_sci_ai(const fr_run_record *r, const fr_note *notes, size_t n)
+{
+    fr_sci_ai_persona persona = fr_sci_ai_of_kind(r->kind);
+    bool making = persona == FR_SCI_AI_PROVIDER;
+    double units = work_of(notes, n, making ? "flops" : "tokens");
+    fr_carbon c = { .total_g = r->carbon_g };
+    fr_sci_ai score;
+    char each[32];
+    if (persona == FR_SCI_AI_NONE || !(units > 0) || isnan(r->carbon_g) ||
+        fr_sci_for_ai(&c, persona, making ? "flop" : "token", units, &score, NULL) != 0)
+        return;
+    fr_text_g(score.g_per, each);
+    printf("  SCI, AI   %10s   per %s, %s\n", each, score.per, fr_sci_ai_name(persona));
+}
+
+static int put_account(fr_ledger *l, const fr_run_record *r, fr_err *err)
+{
+    fr_note *notes = NULL;
+    size_t n = 0;
+    fr_factors factors;
+    fr_embodied embodied;
+    fr_account_view view;
+    FR_TRY(fr_ledger_notes(l, r->id, &notes, &n, err));
+    if (fr_account_of_run(r, notes, n, &factors, &embodied, &view)) {
+        FR_AUTO(fr_buf) text = { 0 };
+        fr_account_text(&view, &text);
+        printf("\n  account\n%s", fr_buf_text(&text));
+        put_sci_ai(r, notes, n);
+    }
+    fr_notes_free(notes, n);
+    return 0;
+}
+
 static void put_head(const fr_run_record *r)
 {
     char start[FR_TIME_TEXT], duration[FR_TIME_TEXT], cpu[FR_TIME_TEXT];
@@ -330,6 +378,7 @@ static int show(fr_cli *cli, fr_ledger *l, fr_err *err)
     put_line("whole", r, 0, r->energy.value_j);
     FR_TRY(put_tree(l, r, 1, r->energy.value_j, err));
     FR_TRY(put_devices(l, r, err));
+    FR_TRY(put_account(l, r, err));
     return put_notes(l, r, err);
 }
 

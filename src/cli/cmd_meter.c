@@ -18,6 +18,8 @@ static const fr_option OPTIONS[] = {
     { "report", 'o', FR_OPTION_TEXT, "FILE", "write the report there instead of to stderr" },
     { "unit", 'u', FR_OPTION_TEXT, "NAME=N", "units of work done, for carbon per unit (SCI)" },
     FR_OPTIONS_PLACE,
+    { "market", 0, FR_OPTION_F64, "G", "market-based intensity [gCO2e/kWh] of your contract" },
+    { "sci-ai", 0, FR_OPTION_TEXT, "WHO", "SCI for AI by --unit, of the consumer or the provider" },
     { "sysfs", 0, FR_OPTION_TEXT, "DIR", "read sensors there instead of /sys (recorded trees)" },
     { "procfs", 0, FR_OPTION_TEXT, "DIR", "and processes there instead of /proc" },
     { "nvml", 0, FR_OPTION_TEXT, "FILE", "NVIDIA management library to load; none: do not look" },
@@ -29,6 +31,7 @@ typedef struct {
     const char *report;
     char unit[64];
     double n_units;
+    fr_sci_ai_persona persona;
     fr_run_options run;
 } plan;
 
@@ -49,6 +52,30 @@ static int parse_unit(const char *text, plan *p, fr_err *err)
                        "carbon per unit needs a number of units above 0, not %g", p->n_units);
     name = fr_str_trim(name);
     snprintf(p->unit, sizeof p->unit, "%.*s", (int)FR_MIN(name.n, sizeof p->unit - 1), name.at);
+    return 0;
+}
+
+static int parse_persona(fr_cli *cli, plan *p, fr_err *err)
+{
+    const char *who = fr_arg_text(cli, "sci-ai", NULL);
+    fr_sci_ai score;
+    if (who == NULL)
+        return 0;
+    p->persona = fr_sci_ai_parse(who);
+    if (p->persona == FR_SCI_AI_NONE)
+        return fr_fail(err, FR_E_USAGE, "As --sci-ai consumer --unit tokens=5000.",
+                       "--sci-ai is consumer or provider, not '%s'", who);
+    return fr_sci_for_ai(&(fr_carbon){ 0 }, p->persona, p->unit, p->n_units, &score, err);
+}
+
+static int parse_market(fr_cli *cli, plan *p, fr_err *err)
+{
+    p->run.market_stated = fr_arg_given(cli, "market");
+    p->run.market_g_per_kwh = fr_arg_f64(cli, "market", NAN);
+    if (p->run.market_stated && !(p->run.market_g_per_kwh >= 0 && p->run.market_g_per_kwh <= 5000))
+        return fr_fail(err, FR_E_USAGE, "It is grams of CO2e per kilowatt-hour, 0 to 5000.",
+                       "the market-based intensity %g g/kWh is not possible",
+                       p->run.market_g_per_kwh);
     return 0;
 }
 
@@ -73,6 +100,8 @@ static int make_plan(fr_cli *cli, plan *p, fr_err *err)
                    .nvml = fr_arg_text(cli, "nvml", NULL),
                    .adopts = true },
     };
+    FR_TRY(parse_market(cli, p, err));
+    FR_TRY(parse_persona(cli, p, err));
     if (p->run.meter.nvml != NULL && strcmp(p->run.meter.nvml, "none") == 0)
         p->run.meter.nvml = "";
     const char *roots[] = { p->run.meter.sysfs, p->run.meter.procfs };
@@ -124,7 +153,12 @@ static int tell(fr_cli *cli, const plan *p, const fr_meter_report *head, const f
     r.used = used;
     r.unit = p->unit;
     r.n_units = p->n_units;
+    fr_sci_ai score;
     FR_TRY(fr_sci(&used->carbon, p->n_units, &r.sci_g, err));
+    if (p->persona != FR_SCI_AI_NONE) {
+        FR_TRY(fr_sci_for_ai(&used->carbon, p->persona, p->unit, p->n_units, &score, err));
+        r.sci_ai = &score;
+    }
     return write_report(cli, p, &r, err);
 }
 
@@ -155,6 +189,8 @@ static int meter_child(fr_cli *cli, plan *p, fr_child_end *end, fr_err *err)
     snprintf(id, sizeof id, "%s", fr_run_id(run));
     bool recorded = fr_run_ledger(run) != NULL;
     fr_place place = *fr_run_place(run);
+    fr_factors factors = *fr_run_factors(run);
+    fr_embodied embodied = *fr_run_embodied(run);
     fr_used *used = FR_NEW(fr_used);
     rc = fr_child_go(&child, "FRUGAL_RUN", recorded ? id : NULL, &end->exit_code, err);
     if (rc != 0) {
@@ -166,7 +202,11 @@ static int meter_child(fr_cli *cli, plan *p, fr_child_end *end, fr_err *err)
         int end_rc = fr_run_end(run, end->exit_code == 0 ? "done" : "failed", end->exit_code, used,
                                 NULL, rc == 0 ? err : NULL);
         rc = rc != 0 ? rc : end_rc;
-        fr_meter_report head = { .run = recorded ? id : NULL, .parent = parent, .place = &place };
+        fr_meter_report head = { .run = recorded ? id : NULL,
+                                 .parent = parent,
+                                 .place = &place,
+                                 .factors = &factors,
+                                 .embodied = &embodied };
         int tell_rc = tell(cli, p, &head, end, used, rc == 0 ? err : NULL);
         rc = rc != 0 ? rc : tell_rc;
     }

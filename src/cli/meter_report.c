@@ -67,6 +67,39 @@ static json_t *json_boundary(const fr_meter_report *r)
     return list;
 }
 
+/* And what it does not hold, said. */
+static json_t *json_left_out(const fr_meter_report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < FR_COUNT_OF(KINDS); i++) {
+        if (fr_reading_active(&r->used->reading, KINDS[i]).method == FR_METHOD_NONE)
+            json_array_append_new(
+                list, json_sprintf("%s: no sensor or model here", fr_device_kind_name(KINDS[i])));
+    }
+    if (!(r->place->pue > 1))
+        json_array_append_new(list, json_string("cooling and power distribution: PUE is 1"));
+    json_array_append_new(list, json_string("networks beyond the machine"));
+    json_array_append_new(list, json_string("devices of those who use the result"));
+    return list;
+}
+
+static fr_account_view account_of(const fr_meter_report *r)
+{
+    return (fr_account_view){ .place = r->place,
+                              .factors = r->factors,
+                              .embodied = r->embodied,
+                              .reserved_s = r->used->duration_s,
+                              .lines = r->used->account,
+                              .embodied_g = r->used->carbon.embodied_g };
+}
+
+static json_t *json_sci_ai(const fr_sci_ai *s)
+{
+    return json_pack("{s:s,s:o,s:s,s:o,s:s}", "persona", fr_sci_ai_name(s->persona), "value_g",
+                     fr_json_f64(s->g_per_unit), "unit", s->unit, "per_g", fr_json_f64(s->g_per),
+                     "per", s->per);
+}
+
 static json_t *json_grid(const fr_place *place)
 {
     json_t *o = json_object();
@@ -117,6 +150,7 @@ json_t *fr_meter_report_json(const fr_meter_report *r)
     json_object_set_new(o, "machine_j", fr_json_f64(fr_reading_machine(&used->reading).value_j));
     json_object_set_new(o, "method", json_string(fr_method_name(used->total.method)));
     json_object_set_new(o, "boundary", json_boundary(r));
+    json_object_set_new(o, "left_out", json_left_out(r));
     json_object_set_new(o, "devices", devices);
     json_object_set_new(o, "carbon_g", json_carbon(&used->carbon));
     json_object_set_new(o, "grid", json_grid(r->place));
@@ -124,6 +158,10 @@ json_t *fr_meter_report_json(const fr_meter_report *r)
     json_object_set_new(o, "sci",
                         json_pack("{s:o, s:s, s:f}", "value_g", fr_json_f64(r->sci_g), "unit",
                                   r->unit, "units", r->n_units));
+    fr_account_view account = account_of(r);
+    json_object_set_new(o, "account", fr_account_json(&account));
+    if (r->sci_ai != NULL)
+        json_object_set_new(o, "sci_ai", json_sci_ai(r->sci_ai));
     json_object_set_new(o, "meter_overhead_j",
                         fr_json_f64(fr_reading_overhead(&used->reading).value_j));
     json_object_set_new(o, "meter_cpu_s", fr_json_f64(used->reading.meter_cpu_s));
@@ -187,6 +225,14 @@ static void put_carbon(const fr_meter_report *r, fr_buf *out)
         fr_text_g(r->sci_g, sci);
         fr_buf_put_f(out, "  SCI       %10s   per %s (%g of them)\n", sci, r->unit, r->n_units);
     }
+    if (r->sci_ai != NULL) {
+        char sci[32];
+        fr_text_g(r->sci_ai->g_per, sci);
+        fr_buf_put_f(out, "  SCI, AI   %10s   per %s, %s\n", sci, r->sci_ai->per,
+                     fr_sci_ai_name(r->sci_ai->persona));
+    }
+    fr_account_view account = account_of(r);
+    fr_account_text(&account, out);
 }
 
 void fr_meter_report_text(const fr_meter_report *r, fr_buf *out)

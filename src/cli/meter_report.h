@@ -2,6 +2,7 @@
 #ifndef FR_CLI_METER_REPORT_H
 #define FR_CLI_METER_REPORT_H
 
+#include "cli/account.h"
 #include "cli/cli.h"
 
 typedef struct {
@@ -12,6 +13,9 @@ typedef struct {
     const fr_place *place;
     const char *unit; /* of work; "run" when none was stated */
     double n_units, sci_g;
+    const fr_factors *factors;
+    const fr_embodied *embodied;
+    const fr_sci_ai *sci_ai; /* NULL: not asked for */
 } fr_meter_report;
 
 json_t *fr_meter_report_json(const fr_meter_report *r); /* owned */

@@ -152,6 +152,35 @@ static int check_embodied(checker *c, const fr_run_record *r, const fr_run_list 
     return 0;
 }
 
+/* A line of the account that was told, against its factor. */
+static void check_line(checker *c, const fr_run_record *r, const fr_note *notes, size_t n,
+                       const char *line, const char *factor_name, double kwh)
+{
+    double told = NAN, per_kwh = factor(notes, n, factor_name);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(notes[i].kind, "account") == 0 && strcmp(notes[i].name, line) == 0)
+            told = notes[i].value;
+    if (isnan(told) || isnan(per_kwh))
+        return;
+    if (!near(told, kwh * per_kwh))
+        wrong(c, r, "%s is recorded as %.9g, %.9g kWh x %s %.9g gives %.9g", line, told, kwh,
+              factor_name, per_kwh, kwh * per_kwh);
+}
+
+/* Market-based carbon and water; PUE is applied once, and not to the site's own water. */
+static int check_account(checker *c, const fr_run_record *r, fr_err *err)
+{
+    fr_note *notes = NULL;
+    size_t n = 0;
+    FR_TRY(fr_ledger_notes_locked(c->l, r->seq, &notes, &n, err));
+    double it_kwh = r->energy.value_j / 3.6e6;
+    check_line(c, r, notes, n, "market_g", "market_g_per_kwh", it_kwh * r->pue);
+    check_line(c, r, notes, n, "water_grid_l", "grid_water_l_per_kwh", it_kwh * r->pue);
+    check_line(c, r, notes, n, "water_site_l", "site_water_l_per_kwh", it_kwh);
+    fr_notes_free(notes, n);
+    return 0;
+}
+
 static int check_run(checker *c, const fr_run_record *r, const fr_run_list *all, fr_err *err)
 {
     int64_t own_uj = 0, all_uj[3], seen_unix_ns = 0;
@@ -167,6 +196,7 @@ static int check_run(checker *c, const fr_run_record *r, const fr_run_list *all,
               fr_method_name(r->energy.method), fr_method_name(method));
     check_carbon(c, r);
     FR_TRY(check_embodied(c, r, all, err));
+    FR_TRY(check_account(c, r, err));
     if (r->end_unix_ns < r->start_unix_ns && r->duration_s >= 0)
         wrong(c, r, "ends before it starts");
     char seal[17];

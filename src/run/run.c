@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/host.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/share.h"
@@ -38,6 +39,8 @@ struct fr_run {
     fr_meter *meter;
     fr_ledger *ledger;
     fr_place place;
+    fr_factors factors;
+    fr_host host;
     fr_embodied embodied;
     fr_phase root;
     fr_phase *inner; /* the innermost open one; the root when there is none */
@@ -224,6 +227,7 @@ static void used_of(const fr_run *run, const fr_reading *window, double flops, u
     out->total = fr_reading_total(window);
     out->carbon =
         fr_carbon_of(out->total, &run->place, fr_embodied_g(&run->embodied, window->duration_s));
+    out->account = fr_statement_of(out->total.value_j, out->carbon.embodied_g, &run->factors);
     out->flops = flops;
     out->tokens = tokens;
 }
@@ -266,26 +270,67 @@ static void place_into(fr_run_record *record, const fr_place *place)
     record->pue = place->pue;
 }
 
+typedef struct {
+    const char *kind, *name;
+    double value;
+    const char *text;
+} noted;
+
+/* Those of which something is known. */
+static int note_all(fr_run *run, const noted *notes, size_t n, fr_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(notes[i].value) || notes[i].text != NULL)
+            FR_TRY(fr_ledger_note(run->ledger, run->root.record.id, notes[i].kind, notes[i].name,
+                                  notes[i].value, notes[i].text, err));
+    return 0;
+}
+
+/* All that the account is made with, so that it can be made again without our tables. */
 static int note_factors(fr_run *run, fr_err *err)
 {
     const fr_embodied *e = &run->embodied;
     const fr_place *p = &run->place;
-    const struct {
-        const char *name;
-        double value;
-        const char *text;
-    } NOTES[] = {
-        { "embodied_total_kg", e->total_kg, e->source },
-        { "embodied_lifetime_s", e->lifetime_s, NULL },
-        { "embodied_share_ratio", e->share_ratio, NULL },
-        { "pue", p->pue, p->pue_source },
-        { "place", NAN, p->assumed ? "assumed" : p->region },
+    const fr_factors *f = &run->factors;
+    const noted NOTES[] = {
+        { "factor", "embodied_total_kg", e->total_kg, e->source },
+        { "factor", "embodied_lifetime_s", e->lifetime_s, NULL },
+        { "factor", "embodied_share_ratio", e->share_ratio, NULL },
+        { "factor", "pue", p->pue, p->pue_source },
+        { "factor", "place", NAN, p->assumed ? "assumed" : p->region },
+        { "factor", "market_g_per_kwh", f->market_g_per_kwh, f->market_how },
+        { "factor", "site_water_l_per_kwh", f->site_water_l_per_kwh, NULL },
+        { "factor", "grid_water_l_per_kwh", f->grid_water_l_per_kwh, f->water_source },
+        { "factor", "cloud", f->cloud, p->provider },
+        { "host", "threads", run->host.n_threads, run->host.model_name },
+        { "host", "ram_bytes", run->host.quota_ram_bytes > 0 ? run->host.quota_ram_bytes : NAN,
+          NULL },
     };
-    for (size_t i = 0; i < FR_COUNT_OF(NOTES); i++)
-        if (!isnan(NOTES[i].value) || NOTES[i].text != NULL)
-            FR_TRY(fr_ledger_note(run->ledger, run->root.record.id, "factor", NOTES[i].name,
-                                  NOTES[i].value, NOTES[i].text, err));
-    return 0;
+    return note_all(run, NOTES, FR_COUNT_OF(NOTES), err);
+}
+
+/* The lines beside the location-based one, which the run's row holds. */
+static int note_account(fr_run *run, const fr_used *whole, fr_err *err)
+{
+    /* Of the energy that the ledger keeps, to the microjoule. */
+    const fr_energy *e = &run->root.record.energy;
+    fr_statement s = fr_statement_of(e->value_j, run->root.record.embodied_g, &run->factors);
+    double busy_s[2] = { 0 }, there_s[2] = { 0 };
+    for (size_t i = 0; i < whole->reading.n_devices; i++) {
+        const fr_device_reading *d = &whole->reading.devices[i];
+        if (d->kind != FR_DEVICE_CPU && d->kind != FR_DEVICE_GPU)
+            continue;
+        busy_s[d->kind == FR_DEVICE_GPU] += d->busy_s;
+        there_s[d->kind == FR_DEVICE_GPU] += d->capacity_s;
+    }
+    const noted NOTES[] = {
+        { "account", "market_g", s.market_g, run->factors.market_how },
+        { "account", "water_site_l", s.water_site_l, NULL },
+        { "account", "water_grid_l", s.water_grid_l, NULL },
+        { "used", "cpu_ratio", there_s[0] > 0 ? busy_s[0] / there_s[0] : NAN, NULL },
+        { "used", "gpu_ratio", there_s[1] > 0 ? busy_s[1] / there_s[1] : NAN, NULL },
+    };
+    return note_all(run, NOTES, FR_COUNT_OF(NOTES), err);
 }
 
 static int record_first(fr_run *run, const fr_run_options *options, fr_err *err)
@@ -358,7 +403,10 @@ static int begin(fr_run *run, const fr_run_options *options, fr_err *err)
     r->strategy = fr_dup(options->strategy);
     fr_ulid(r->id);
     FR_TRY(fr_place_resolve(&options->place, &run->place, err));
-    run->embodied = fr_embodied_of_this_host();
+    run->factors =
+        fr_factors_of(&run->place, options->market_stated ? options->market_g_per_kwh : NAN);
+    fr_host_read(NULL, NULL, &run->host);
+    run->embodied = fr_embodied_of_host(&run->host);
     place_into(r, &run->place);
     r->start_unix_ns = fr_now_unix_ns();
     FR_TRY(record_begin(run, options, err));
@@ -411,6 +459,16 @@ const char *fr_phase_id(const fr_phase *phase)
 const fr_place *fr_run_place(const fr_run *run)
 {
     return &run->place;
+}
+
+const fr_factors *fr_run_factors(const fr_run *run)
+{
+    return &run->factors;
+}
+
+const fr_embodied *fr_run_embodied(const fr_run *run)
+{
+    return &run->embodied;
 }
 
 fr_meter *fr_run_meter(fr_run *run)
@@ -622,6 +680,8 @@ int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr
         rc = rc != 0 ? rc : end_rc;
     }
     int end_rc = record_end(run, &run->root, now, status, exit_code, whole, err);
+    if (end_rc == 0 && run->ledger != NULL)
+        end_rc = note_account(run, whole, err);
     if (end_rc == 0 && run->ledger != NULL)
         end_rc = note_meter(run, whole, err);
     rc = rc != 0 ? rc : end_rc;

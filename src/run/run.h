@@ -24,6 +24,7 @@
 #include <frugal/figure.h>
 #include <frugal/work.h>
 #include "carbon/carbon.h"
+#include "carbon/statement.h"
 #include "ledger/ledger.h"
 #include "meter/meter.h"
 
@@ -34,6 +35,8 @@ typedef struct {
     const char *kind, *name;
     const char *const *argv; /* recorded without secrets; NULL: none */
     fr_place_options place;  /* empty: world average, assumed */
+    bool market_stated;      /* the user's contract, for the market-based line alone */
+    double market_g_per_kwh;
     /** A file; "": record nothing. NULL: the default one, and if that cannot be used, a warning
      * is logged and the run goes on unrecorded. */
     const char *ledger;
@@ -45,11 +48,12 @@ typedef struct {
 /** What a window took. */
 typedef struct {
     double duration_s, cpu_s, gpu_s;
-    fr_energy active; /* by our own work */
-    fr_energy idle;   /* drawn at rest in that time */
-    fr_energy total;  /* both */
-    fr_carbon carbon; /* of total, with the embodied share of the time */
-    double flops;     /* told by work events */
+    fr_energy active;     /* by our own work */
+    fr_energy idle;       /* drawn at rest in that time */
+    fr_energy total;      /* both */
+    fr_carbon carbon;     /* of total, with the embodied share of the time */
+    fr_statement account; /* the same energy by every other factor: market, water, scopes */
+    double flops;         /* told by work events */
     uint64_t tokens;
     fr_reading reading; /* by device */
 } fr_used;
@@ -57,6 +61,8 @@ typedef struct {
 int fr_run_begin(const fr_run_options *options, fr_run **out, fr_err *err);
 const char *fr_run_id(const fr_run *run);
 const fr_place *fr_run_place(const fr_run *run);
+const fr_factors *fr_run_factors(const fr_run *run);
+const fr_embodied *fr_run_embodied(const fr_run *run);
 fr_meter *fr_run_meter(fr_run *run);   /* for fr_meter_tell_cpu() */
 fr_ledger *fr_run_ledger(fr_run *run); /* NULL when nothing is recorded */
 /** Give this to an engine: its work is counted for the innermost open phase. */

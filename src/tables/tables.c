@@ -155,7 +155,8 @@ static bool is_numeric(const fr_table_data *data, size_t column)
 
 static int check_cells(const fr_table *t, const char *path, fr_err *err)
 {
-    size_t n_keys = key_columns(data_of(t)), source = fr_table_column(t, "source");
+    size_t n_keys = key_columns(data_of(t)), source = SIZE_MAX; /* practices have none */
+    find_column(data_of(t), "source", &source);
     for (size_t c = 0; c < data_of(t)->n_columns; c++) {
         const char *name = data_of(t)->columns[c];
         bool needed = c < n_keys || c == source;

@@ -1,0 +1,4 @@
+"$FRUGAL" meter --sci-ai provider --unit tokens=5 -- touch started
+status=$?
+[ ! -e started ] || exit 90
+exit $status
