@@ -6,7 +6,7 @@
 #include "base/doc.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "cli/account.h"
+#include "cli/account_lines.h"
 #include "cli/cli.h"
 #include "ledger/ledger.h"
 

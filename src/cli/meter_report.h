@@ -2,7 +2,7 @@
 #ifndef FR_CLI_METER_REPORT_H
 #define FR_CLI_METER_REPORT_H
 
-#include "cli/account.h"
+#include "cli/account_lines.h"
 #include "cli/cli.h"
 
 typedef struct {

@@ -1,6 +1,7 @@
-/** cli/account.h: the account of a run for people and programs: market, water, scopes, boundary. */
-#ifndef FR_CLI_ACCOUNT_H
-#define FR_CLI_ACCOUNT_H
+/** cli/account_lines.h: the account of a run for people and programs: market, water, scopes,
+ * boundary. */
+#ifndef FR_CLI_ACCOUNT_LINES_H
+#define FR_CLI_ACCOUNT_LINES_H
 
 #include "carbon/statement.h"
 #include "cli/cli.h"

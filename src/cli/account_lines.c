@@ -1,4 +1,4 @@
-#include "cli/account.h"
+#include "cli/account_lines.h"
 
 #include <math.h>
 #include <stdio.h>
