@@ -3,3 +3,4 @@ add_library(fake_nvml MODULE ${CMAKE_SOURCE_DIR}/tests/fixtures/meter/fake_nvml.
 target_compile_options(fake_nvml PRIVATE -Wno-missing-prototypes)
 set_target_properties(fake_nvml PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 add_dependencies(nvml_test fake_nvml)
+add_dependencies(gauges_test fake_nvml)
