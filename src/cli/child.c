@@ -18,10 +18,13 @@
  * foreground group, the child included. Stop and continue are left to the system. */
 static const int PASSED_ON[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
 
-static void become(char **argv, int go_fd, int failed_fd, const sigset_t *mask)
+static void become(char **argv, const int go[2], const int failed[2], const sigset_t *mask)
 {
     char value[NAME_BYTES * 2] = "";
-    ssize_t n = read(go_fd, value, sizeof value - 1);
+    close(go[1]); /* the pipe must end when frugal lets go of it, whoever else was started */
+    close(failed[0]);
+    int failed_fd = failed[1];
+    ssize_t n = read(go[0], value, sizeof value - 1);
     if (n <= 0)
         _exit(125); /* abandoned */
     char *equals = strchr(value, '=');
@@ -58,7 +61,7 @@ int fr_child_start(char **argv, fr_child *out, fr_err *err)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     out->pid = fork();
     if (out->pid == 0)
-        become(argv, go[0], failed[1], &out->mask_before);
+        become(argv, go, failed, &out->mask_before);
     close(go[0]);
     close(failed[1]);
     out->name = argv[0];
