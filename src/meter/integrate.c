@@ -31,6 +31,7 @@ static void add(fr_sums *to, const fr_sums *part)
     to->machine_j = fr_range_add(to->machine_j, part->machine_j);
     to->active_j = fr_range_add(to->active_j, part->active_j);
     to->idle_j = fr_range_add(to->idle_j, part->idle_j);
+    to->rest_j = fr_range_add(to->rest_j, part->rest_j);
     to->total_low_j += part->total_low_j;
     to->total_high_j += part->total_high_j;
     to->busy_s += part->busy_s;
@@ -59,7 +60,8 @@ static fr_sums by_curve(const fr_channel *c, const fr_window *w, const fr_delta 
     double u = utilization_of(w);
     if (delta->has_share)
         u = delta->capacity_s > 0 ? delta->busy_s / delta->capacity_s : 0;
-    fr_sums s = { .machine_j = fr_range_scale(fr_curve_w(&c->curve, u), w->dt_s) };
+    fr_sums s = { .machine_j = fr_range_scale(fr_curve_w(&c->curve, u), w->dt_s),
+                  .rest_j = rest_j };
     s.active_j = (fr_range){ (s.machine_j.low - rest_j.low) * share.low,
                              (s.machine_j.mid - rest_j.mid) * share.mid,
                              (s.machine_j.high - rest_j.high) * share.high };
@@ -94,7 +96,7 @@ static fr_sums by_counter(fr_channel *c, const fr_window *w, const fr_delta *del
     rest_j.mid = fmin(fmin(rest_w.mid, c->floor_w) * w->dt_s, m);
     rest_j.low = fmin(rest_w.low * w->dt_s, rest_j.mid);
     rest_j.high = fmax(fmin(fmin(rest_w.high, c->floor_w) * w->dt_s, m), rest_j.mid);
-    fr_sums s = { .machine_j = { m * (1 - error), m, m * (1 + error) } };
+    fr_sums s = { .machine_j = { m * (1 - error), m, m * (1 + error) }, .rest_j = rest_j };
     s.active_j =
         (fr_range){ fmax(s.machine_j.low - rest_j.high, 0) * share.low,
                     (m - rest_j.mid) * share.mid, (s.machine_j.high - rest_j.low) * share.high };
@@ -148,6 +150,9 @@ void fr_channel_read(const fr_channel *c, fr_device_reading *out)
         .idle_j = s.idle_j.mid,
         .idle_low_j = s.idle_j.low,
         .idle_high_j = s.idle_j.high,
+        .rest_j = s.rest_j.mid,
+        .rest_low_j = s.rest_j.low,
+        .rest_high_j = s.rest_j.high,
         .total_low_j = s.total_low_j,
         .total_high_j = s.total_high_j,
         .busy_s = s.busy_s,

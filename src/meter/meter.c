@@ -252,6 +252,27 @@ void fr_meter_tell_cpu(fr_meter *m, double tree_cpu_s)
     pthread_mutex_unlock(&m->lock);
 }
 
+size_t fr_meter_device_users(fr_meter *m, fr_device_user *out, size_t cap)
+{
+    size_t n = 0;
+    size_t *channel = FR_NEW_N(size_t, cap);
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < N_SENSORS; i++) {
+        if (m->states[i] == NULL || SENSORS[i]->users == NULL)
+            continue;
+        size_t more = SENSORS[i]->users(m->states[i], out + n, channel, cap - n);
+        for (size_t k = 0; k < more; k++) {
+            const fr_channel *c = &m->channels[m->first[i] + channel[k]];
+            memcpy(out[n + k].device, c->name, sizeof out[n + k].device);
+            out[n + k].device_busy_s = c->sums.busy_s + c->standin.busy_s;
+        }
+        n += more;
+    }
+    pthread_mutex_unlock(&m->lock);
+    free(channel);
+    return n;
+}
+
 void fr_meter_close(fr_meter *m)
 {
     if (m == NULL)

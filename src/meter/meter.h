@@ -64,7 +64,8 @@ typedef struct {
     double idle_j, idle_low_j,
         idle_high_j; /* our reserved share of the draw at rest, whoever works */
     double total_low_j,
-        total_high_j;          /* of active + idle together: what one loses the other gains */
+        total_high_j; /* of active + idle together: what one loses the other gains */
+    double rest_j, rest_low_j, rest_high_j; /* the whole device's draw at rest, ours and others' */
     double busy_s, capacity_s; /* device-seconds worked by anybody, and there to be worked */
 } fr_device_reading;
 
@@ -80,6 +81,15 @@ typedef struct {
     char note[256];              /* why something is modelled and what would mend it; may be "" */
 } fr_reading;
 
+/** Time that a process worked a device that tells of its processes (GPU), since the meter opened.
+ */
+typedef struct {
+    pid_t pid;
+    char device[48]; /* as in the reading */
+    double busy_s;
+    double device_busy_s; /* of everybody, at the same moment */
+} fr_device_user;
+
 int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err);
 /** Takes a sample now and tells the sums. One thread at a time; the sampler has its own. */
 int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);
@@ -89,6 +99,8 @@ int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);
  * last reading.
  */
 void fr_meter_tell_cpu(fr_meter *m, double tree_cpu_s);
+/** Who worked such devices, up to cap of them; the number. As of the latest sample. */
+size_t fr_meter_device_users(fr_meter *m, fr_device_user *out, size_t cap);
 void fr_meter_close(fr_meter *m); /* NULL is fine; after it nothing wakes up */
 
 /** later - earlier, device by device, of one meter. */

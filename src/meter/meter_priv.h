@@ -38,7 +38,7 @@ fr_range fr_curve_w(const fr_curve *curve, double utilization_ratio);
 
 /** Joules of one thing, in a window or since the meter opened. */
 typedef struct {
-    fr_range machine_j, active_j, idle_j;
+    fr_range machine_j, active_j, idle_j, rest_j;
     double total_low_j, total_high_j;
     double busy_s, capacity_s;
 } fr_sums;
@@ -104,6 +104,8 @@ typedef struct {
     void (*sample)(void *state, const fr_window *window, fr_delta *deltas);
     void (*close)(void *state);
     void (*survey)(fr_bench *bench, fr_sensor_state *out);
+    /** Processes by device, since open; optional. device is left to the meter: *channel says it. */
+    size_t (*users)(void *state, fr_device_user *out, size_t *channel, size_t cap);
 } fr_sensor;
 extern const fr_sensor fr_sensor_powercap, fr_sensor_nvml, fr_sensor_model_cpu,
     fr_sensor_model_dram;

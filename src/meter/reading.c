@@ -32,6 +32,9 @@ static void subtract(fr_device_reading *a, const fr_device_reading *b)
     a->idle_j -= b->idle_j;
     a->idle_low_j -= b->idle_low_j;
     a->idle_high_j -= b->idle_high_j;
+    a->rest_j -= b->rest_j;
+    a->rest_low_j -= b->rest_low_j;
+    a->rest_high_j -= b->rest_high_j;
     a->total_low_j -= b->total_low_j;
     a->total_high_j -= b->total_high_j;
     a->busy_s -= b->busy_s;

@@ -81,6 +81,9 @@ static void reading_add(fr_reading *into, const fr_reading *window)
         sum->idle_j += d->idle_j;
         sum->idle_low_j += d->idle_low_j;
         sum->idle_high_j += d->idle_high_j;
+        sum->rest_j += d->rest_j;
+        sum->rest_low_j += d->rest_low_j;
+        sum->rest_high_j += d->rest_high_j;
         sum->total_low_j += d->total_low_j;
         sum->total_high_j += d->total_high_j;
         sum->busy_s += d->busy_s;

@@ -20,6 +20,7 @@
 
 #define SHARE_EVERY_S 1.0
 #define SAMPLES_MOST  256
+#define USERS_MOST    256
 #define TDP_UNSAID_W  300.0
 #define MJ_PER_J      1e3
 #define MW_PER_W      1e3
@@ -56,6 +57,12 @@ typedef struct {
     int (*mig_mode)(nvml_device, unsigned *, unsigned *);
 } nvml_calls;
 
+/* A process on a GPU: its part of the work that everybody does there, and its time so far. */
+typedef struct {
+    pid_t pid;
+    double share, busy_s;
+} user;
+
 typedef struct {
     nvml_device handle;
     bool has_counter, is_partitioned;
@@ -65,6 +72,8 @@ typedef struct {
     unsigned long long seen_us;
     fr_range share;
     double utilization_ratio;
+    user users[USERS_MOST];
+    size_t n_users;
 } gpu;
 
 typedef struct {
@@ -226,6 +235,39 @@ static void count(const nvml_calls *nvml, gpu *g, double dt_s, fr_delta *delta)
     g->since_s = 0;
 }
 
+/* When the table is full, one that is at rest makes room; else nobody is told of. */
+static user *user_of(gpu *g, pid_t pid)
+{
+    size_t at = 0;
+    while (at < g->n_users && g->users[at].pid != pid)
+        at++;
+    if (at < g->n_users)
+        return &g->users[at];
+    if (at == USERS_MOST) {
+        for (at = 0; at < USERS_MOST && g->users[at].share > 0; at++)
+            continue;
+        if (at == USERS_MOST)
+            return NULL;
+    } else {
+        g->n_users++;
+    }
+    g->users[at] = (user){ .pid = pid };
+    return &g->users[at];
+}
+
+static void give_share(gpu *g, unsigned pid, double share)
+{
+    user *u = user_of(g, (pid_t)pid);
+    if (u != NULL)
+        u->share += share;
+}
+
+static void let_users_work(gpu *g, double busy_s)
+{
+    for (size_t i = 0; i < g->n_users; i++)
+        g->users[i].busy_s += g->users[i].share * busy_s;
+}
+
 /* By time on the processors of the GPU; false where the driver does not tell. */
 static bool share_by_time(gpus *all, gpu *g)
 {
@@ -246,6 +288,10 @@ static bool share_by_time(gpus *all, gpu *g)
     }
     if (everybodys <= 0)
         return false;
+    for (unsigned i = 0; i < n && i < SAMPLES_MOST; i++) {
+        if (samples[i].sm <= 100)
+            give_share(g, samples[i].pid, samples[i].sm / everybodys);
+    }
     double share = ours / everybodys;
     g->share = (fr_range){ share, share, share };
     return true;
@@ -274,6 +320,8 @@ static void share_by_presence(gpus *all, gpu *g)
     }
     if (n > 0 && visible == 0)
         return;
+    if (n == 1)
+        give_share(g, processes[0].pid, 1);
     g->share = ours == 0   ? (fr_range){ 0, 0, 0 }
                : ours == n ? (fr_range){ 1, 1, 1 }
                            : (fr_range){ 0, (double)ours / n, 1 };
@@ -289,6 +337,8 @@ static void nvml_sample(void *state, const fr_window *window, fr_delta *deltas)
         g->share_age_s += window->dt_s;
         if (g->share_age_s >= SHARE_EVERY_S) {
             g->share_age_s = 0;
+            for (size_t k = 0; k < g->n_users; k++)
+                g->users[k].share = 0;
             if (g->is_partitioned)
                 g->share = (fr_range){ 0 };
             else if (!share_by_time(all, g))
@@ -301,7 +351,22 @@ static void nvml_sample(void *state, const fr_window *window, fr_delta *deltas)
         deltas[i].share = g->share;
         deltas[i].busy_s = g->utilization_ratio * window->dt_s;
         deltas[i].capacity_s = window->dt_s;
+        let_users_work(g, deltas[i].busy_s);
     }
+}
+
+static size_t nvml_users(void *state, fr_device_user *out, size_t *channel, size_t cap)
+{
+    gpus *all = state;
+    size_t n = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        for (size_t k = 0; k < all->gpus[i].n_users && n < cap; k++, n++) {
+            out[n] = (fr_device_user){ .pid = all->gpus[i].users[k].pid,
+                                       .busy_s = all->gpus[i].users[k].busy_s };
+            channel[n] = i;
+        }
+    }
+    return n;
 }
 
 static void nvml_close(void *state)
@@ -331,4 +396,5 @@ static void nvml_survey(fr_bench *bench, fr_sensor_state *out)
     unload(&nvml);
 }
 
-const fr_sensor fr_sensor_nvml = { "nvml", nvml_open, nvml_sample, nvml_close, nvml_survey };
+const fr_sensor fr_sensor_nvml = { "nvml",     nvml_open,   nvml_sample,
+                                   nvml_close, nvml_survey, nvml_users };
