@@ -24,12 +24,12 @@ static const fr_str VALLEY[] = {
     FR_STR("The tower of Quernbeck is 22 metres high. Quernbeck is home to 3,880 people."),
 };
 
-static void assert_answers(const char *question, const char *expected)
+static void assert_answers(const char *asked, const char *expected)
 {
     FR_AUTO(fr_buf) out = { 0 };
-    fr_extract_answer(fr_str_of(question), VALLEY, 2, by_length, NULL, &out);
+    fr_extract_answer(fr_str_of(asked), VALLEY, 2, by_length, NULL, &out);
     if (fr_metric_find("exact-match")->score(fr_buf_str(&out), fr_str_of(expected)) != 1.0)
-        fail_msg("%s: '%s', not '%s'", question, fr_buf_text(&out), expected);
+        fail_msg("%s: '%s', not '%s'", asked, fr_buf_text(&out), expected);
 }
 
 static void a_question_gets_the_kind_of_thing_it_asks_for(void **state)
