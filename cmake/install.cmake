@@ -15,6 +15,11 @@ if(TARGET frugal)
     install(FILES ${PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/frugal)
     install(FILES ${CMAKE_BINARY_DIR}/frugal.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
     install(FILES ${CMAKE_SOURCE_DIR}/models/frugal-tiny.gguf DESTINATION ${CMAKE_INSTALL_DATADIR}/frugal OPTIONAL)
+    # The service of `frugal monitor`, with the place of the program, and its dashboard.
+    install(CODE "file(READ \"${CMAKE_SOURCE_DIR}/packaging/frugal-monitor.service\" unit)
+        string(REPLACE \"@FRUGAL_BINARY@\" \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/frugal\" unit \"\${unit}\")
+        file(WRITE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/frugal-monitor.service\" \"\${unit}\")")
+    install(FILES ${CMAKE_SOURCE_DIR}/packaging/grafana-dashboard.json DESTINATION ${CMAKE_INSTALL_DATADIR}/frugal)
     # Man pages and completions are made by the program itself, from the rows of its commands.
     install(CODE "set(frugal \"${CMAKE_BINARY_DIR}/frugal\")
         set(to \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")

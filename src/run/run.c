@@ -505,6 +505,14 @@ fr_energy fr_run_so_far(fr_run *run)
     return total;
 }
 
+int fr_run_read(fr_run *run, fr_reading *out, fr_err *err)
+{
+    pthread_mutex_lock(&run->lock);
+    int rc = border(run, false, out, err);
+    pthread_mutex_unlock(&run->lock);
+    return rc;
+}
+
 /* ---- phases ---- */
 
 static void take_work(fr_run *run)

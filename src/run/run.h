@@ -70,6 +70,12 @@ fr_work_sink fr_run_work(fr_run *run);
 /** Joules (total) since begin; cheap enough for a progress line. */
 fr_energy fr_run_so_far(fr_run *run);
 
+/**
+ * A border now: what was drawn since the last one goes to the ledger. For who has no thread for it
+ * (meter.no_thread) and comes by itself. out: the sums since begin.
+ */
+int fr_run_read(fr_run *run, fr_reading *out, fr_err *err);
+
 int fr_phase_begin(fr_run *run, const char *kind, const char *name, fr_phase **out, fr_err *err);
 const char *fr_phase_id(const fr_phase *phase); /* of its row in the ledger */
 /** Work counts, quality or tags of the innermost open phase, or of the run. */

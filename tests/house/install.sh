@@ -13,6 +13,8 @@ for command in $("$FRUGAL" --commands); do
     [ -s "$to/share/man/man1/frugal-$command.1" ] || { echo "no man page for $command"; exit 1; }
 done
 [ -s "$to/share/bash-completion/completions/frugal" ] || { echo "no completion"; exit 1; }
+grep -q "^ExecStart=$to/bin/frugal monitor" "$to/lib/systemd/system/frugal-monitor.service" || { echo "no unit that starts the installed program"; exit 1; }
+[ -s "$to/share/frugal/grafana-dashboard.json" ] || { echo "no dashboard"; exit 1; }
 cat > "$TEST_TMP/use.c" <<'C'
 #include <frugal/err.h>
 #include <frugal/figure.h>
