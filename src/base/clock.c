@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -56,6 +57,26 @@ bool fr_time_parse(const char *text, int64_t *unix_ns)
         return false;
     *unix_ns = (int64_t)timegm(&parts) * 1000000000;
     return true;
+}
+
+bool fr_duration_parse(const char *text, double *seconds)
+{
+    static const struct {
+        const char *name;
+        double s;
+    } UNITS[] = { { "", 1 },     { "s", 1 },    { "ms", 1e-3 }, { "m", 60 },
+                  { "min", 60 }, { "h", 3600 }, { "d", 86400 } };
+    char *end;
+    double number = strtod(text, &end);
+    while (end != text && *end == ' ')
+        end++;
+    for (size_t i = 0; end != text && i < sizeof UNITS / sizeof UNITS[0]; i++) {
+        if (strcmp(end, UNITS[i].name) == 0 && number >= 0 && number < 1e9) {
+            *seconds = number * UNITS[i].s;
+            return true;
+        }
+    }
+    return false;
 }
 
 void fr_duration_text(double seconds, char out[FR_TIME_TEXT])

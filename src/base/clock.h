@@ -15,6 +15,8 @@ void fr_sleep_ns(int64_t ns);
 void fr_time_text(int64_t unix_ns, char out[FR_TIME_TEXT]);
 /** The reverse; also accepts a bare date. */
 bool fr_time_parse(const char *text, int64_t *unix_ns);
+/** "30s", "500ms", "5m", "2h", "1d" or bare seconds; false for anything else or below 0. */
+bool fr_duration_parse(const char *text, double *seconds);
 /** "850 ms", "12.3 s", "4 min 10 s", "2 h 5 min" for people. */
 void fr_duration_text(double seconds, char out[FR_TIME_TEXT]);
 

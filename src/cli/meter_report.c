@@ -140,7 +140,7 @@ json_t *fr_meter_report_json(const fr_meter_report *r)
     /* Not its arguments: they may hold what nobody should read in a report. */
     json_t *name = json_string(r->argv[0]); /* NULL when it is not UTF-8 */
     json_object_set_new(o, "command", name != NULL ? name : json_string("?"));
-    json_object_set_new(o, "exit_code", json_integer(r->exit_code));
+    json_object_set_new(o, "exit_code", r->is_attached ? json_null() : json_integer(r->exit_code));
     json_object_set_new(o, "duration_s", fr_json_f64(used->duration_s));
     json_object_set_new(o, "cpu_s", fr_json_f64(used->cpu_s));
     json_object_set_new(o, "gpu_s", fr_json_f64(used->gpu_s));
@@ -240,7 +240,10 @@ void fr_meter_report_text(const fr_meter_report *r, fr_buf *out)
     const fr_used *used = r->used;
     char took[32], overhead[48];
     snprintf(took, sizeof took, "%.3g s", used->duration_s);
-    fr_buf_put_f(out, "\nfrugal: %s, %s, exit %d\n", r->argv[0], took, r->exit_code);
+    fr_buf_put_f(out, "\nfrugal: %s, %s", r->argv[0], took);
+    if (!r->is_attached)
+        fr_buf_put_f(out, ", exit %d", r->exit_code);
+    fr_buf_put_s(out, "\n");
     put_energy(out, "energy", used->total,
                used->total.method == FR_METHOD_MEASURED
                    ? "measured: grade A against another measured run"

@@ -8,6 +8,7 @@
 typedef struct {
     const char *run, *parent; /* NULL: not recorded; not nested */
     char **argv;
+    bool is_attached; /* it ran before us: no exit status */
     int exit_code;
     const fr_used *used;
     const fr_place *place;

@@ -198,7 +198,7 @@ void fr_group_of_text(const char *text, char path[1024])
         fr_str id, controllers, controller;
         if (!fr_str_next(&line, ':', &id) || !fr_str_next(&line, ':', &controllers))
             continue;
-        if (line.n < 2 || line.n >= 1024)
+        if (line.n < 2 || line.n >= 1024 || line.at[0] != '/')
             continue; /* "/" says nothing */
         while (fr_str_next(&controllers, ',', &controller)) {
             for (size_t i = 0; i < best; i++) {

@@ -12,6 +12,7 @@
 #ifndef FR_METER_GROUP_H
 #define FR_METER_GROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/err.h"
 
@@ -60,6 +61,16 @@ typedef struct {
  */
 int fr_group_find(const fr_group_roots *roots, fr_group_kind kind, const char *what, fr_group *out,
                   fr_err *err);
+/** What a group has taken since it was made. NAN: the kernel does not tell. */
+typedef struct {
+    double cpu_s, throttled_s; /* throttled: it would have worked, and its limit forbade it */
+    double memory_bytes, memory_peak_bytes;
+    double io_read_bytes, io_written_bytes;
+    double quota_threads, quota_ram_bytes; /* its limits; NAN: none */
+    size_t n_processes;                    /* with those below it */
+} fr_group_usage;
+/** FR_E_NOT_FOUND when the group is gone. */
+int fr_group_read(const char *folder, fr_group_usage *out, fr_err *err);
 /** The control group of a process: its path in the unified hierarchy, else where CPU is counted. */
 int fr_group_of_pid(const fr_group_roots *roots, int pid, char path[1024], fr_err *err);
 /** The same from the text of PID/cgroup. */

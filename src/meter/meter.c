@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "meter/group.h"
 #include "meter/meter_priv.h"
 
 #define PERIOD_S       0.1
@@ -156,6 +157,18 @@ static void copy_root(char out[256], const char *from, const char *otherwise)
     snprintf(out, 256, "%s", from != NULL ? from : otherwise);
 }
 
+/* A group carries the rest of what it has reserved (docs/decisions/0005). */
+static void take_limits(fr_meter *m)
+{
+    fr_group_usage usage;
+    if (fr_group_read(m->options.group, &usage, NULL) != 0)
+        return;
+    if (usage.quota_threads > 0)
+        m->host.quota_threads = fmin(m->host.quota_threads, usage.quota_threads);
+    if (usage.quota_ram_bytes > 0)
+        m->host.quota_ram_bytes = fmin(m->host.quota_ram_bytes, usage.quota_ram_bytes);
+}
+
 static void take_options(fr_meter *m, const fr_meter_options *options)
 {
     if (options != NULL)
@@ -166,6 +179,8 @@ static void take_options(fr_meter *m, const fr_meter_options *options)
     if (!(m->options.period_s > 0))
         m->options.period_s = PERIOD_S;
     fr_host_read(m->procfs, m->sysfs, &m->host);
+    if (m->options.group != NULL)
+        take_limits(m);
     m->bench = (fr_bench){
         .sysfs = m->sysfs,
         .procfs = m->procfs,
@@ -198,8 +213,10 @@ int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
     pthread_cond_init(&m->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     take_options(m, options);
-    m->tree = fr_tree_open(m->procfs, m->options.procfs != NULL,
-                           m->options.pid != 0 ? m->options.pid : getpid(), m->options.adopts);
+    bool is_moved = m->options.procfs != NULL;
+    pid_t root = m->options.pid != 0 ? m->options.pid : getpid();
+    m->tree = m->options.group != NULL ? fr_tree_open_group(m->procfs, is_moved, m->options.group)
+                                       : fr_tree_open(m->procfs, is_moved, root, m->options.adopts);
     if (fr_tree_is_unseen(m->tree))
         fr_bench_note(&m->bench, "the processes cannot be seen, so all of the machine is charged");
     m->bench.in_tree = fr_tree_has;

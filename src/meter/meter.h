@@ -44,9 +44,10 @@ typedef struct {
     const char *sysfs, *procfs; /* moved roots, for recorded trees; NULL: /sys, /proc */
     const char *nvml;           /* library to load; NULL: libnvidia-ml.so.1; "" : none */
     pid_t pid;                  /* root of the tree; 0: this process */
-    bool adopts;     /* whatever this process adopts (PR_SET_CHILD_SUBREAPER) is the tree's */
-    double period_s; /* of sampling; 0: 0.1 */
-    bool no_thread;  /* the caller samples by fr_meter_read() alone (tests, replays) */
+    const char *group; /* folder of a control group (fr_group_find) to meter instead of a tree */
+    bool adopts;       /* whatever this process adopts (PR_SET_CHILD_SUBREAPER) is the tree's */
+    double period_s;   /* of sampling; 0: 0.1 */
+    bool no_thread;    /* the caller samples by fr_meter_read() alone (tests, replays) */
     int64_t (*now_ns)(void *user); /* replay clock; NULL: CLOCK_MONOTONIC */
     void *user;
 } fr_meter_options;

@@ -117,6 +117,8 @@ void fr_model_dram_curve(const fr_host *host, double ratio, fr_curve *out, const
 /** sensors/procfs.c: CPU time of the machine and of a process tree. */
 typedef struct fr_tree fr_tree;
 fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts);
+/** All processes of a control group instead of a tree's. */
+fr_tree *fr_tree_open_group(const char *procfs, bool is_moved, const char *folder);
 /**
  * thoroughly: what children were waited for is read whether or not that was paid for.
  * busy_s, tree_s: since the machine started and since open. busy_s NAN: cannot be read.
@@ -130,5 +132,13 @@ size_t fr_tree_n_members(const fr_tree *t);
 /** The root was never seen there (a recorded tree, or /proc hides it). */
 bool fr_tree_is_unseen(const fr_tree *t);
 void fr_tree_close(fr_tree *t);
+
+/** sensors/cgroup.c: CPU time of a control group, and who is in it. */
+typedef struct fr_group_clock fr_group_clock;
+fr_group_clock *fr_group_clock_open(const char *folder, bool is_moved);
+/** Since the group was made; false (and *cpu_s as it was) when it is gone or cannot be read. */
+bool fr_group_clock_read(fr_group_clock *g, double *cpu_s);
+bool fr_group_clock_has(fr_group_clock *g, pid_t pid);
+void fr_group_clock_close(fr_group_clock *g);
 
 #endif

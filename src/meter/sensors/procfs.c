@@ -60,6 +60,8 @@ struct fr_tree {
     bool has_forks;
     int64_t next_scan_ns;
     int missed;
+    fr_group_clock *group; /* NULL: a process tree */
+    double group_s;
     char *text; /* [LISTING_BYTES] */
 };
 
@@ -333,6 +335,12 @@ static int read_machine(fr_tree *t, double *busy_s)
 int fr_tree_sample(fr_tree *t, bool thoroughly, double *busy_s, double *tree_s)
 {
     int missed = read_machine(t, busy_s);
+    if (t->group != NULL) {
+        missed += !fr_group_clock_read(t->group, &t->group_s);
+        t->so_far_s = fmax(t->so_far_s, t->group_s - t->at_open_s);
+        *tree_s = t->so_far_s;
+        return missed;
+    }
     bool due = is_due(t);
     double began_s = due ? thread_cpu_s() : 0;
     read_members(t, due || thoroughly);
@@ -373,6 +381,20 @@ fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts
     return t;
 }
 
+fr_tree *fr_tree_open_group(const char *procfs, bool is_moved, const char *folder)
+{
+    fr_tree *t = FR_NEW(fr_tree);
+    t->dir_fd = open(procfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    t->stat_fd = -1;
+    t->is_moved = is_moved;
+    t->tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
+    t->text = fr_array(LISTING_BYTES, 1);
+    t->group = fr_group_clock_open(folder, is_moved);
+    t->was_seen = fr_group_clock_read(t->group, &t->group_s);
+    t->at_open_s = t->group_s;
+    return t;
+}
+
 bool fr_tree_is_unseen(const fr_tree *t)
 {
     return !t->was_seen;
@@ -385,7 +407,8 @@ void fr_tree_tell(fr_tree *t, double tree_s)
 
 bool fr_tree_has(void *tree, pid_t pid)
 {
-    return find_member(tree, pid) != NULL;
+    const fr_tree *t = tree;
+    return t->group != NULL ? fr_group_clock_has(t->group, pid) : find_member(t, pid) != NULL;
 }
 
 size_t fr_tree_n_members(const fr_tree *t)
@@ -401,6 +424,7 @@ void fr_tree_close(fr_tree *t)
         close(t->dir_fd);
     if (t->stat_fd >= 0)
         close(t->stat_fd);
+    fr_group_clock_close(t->group);
     free(t->members);
     free(t->known);
     free(t->text);
