@@ -285,6 +285,22 @@ static void FR_PRINTF(2, 3) note(json_t *notes, const char *fmt, ...)
     json_array_append_new(notes, json_string(line));
 }
 
+/* Where the value reaches the target and its interval does not, more rows may tell. */
+static void note_nearest(const fr_verdict_parts *p, const fr_verdict_rung *r, json_t *notes)
+{
+    fr_interval q = r->outcome->quality;
+    size_t rows = fr_target_rows(q, p->task->metric.better, p->task->target);
+    char more[160] = "";
+    size_t digits = rows > 1000 ? 100 : 10;
+    if (rows > q.n)
+        snprintf(more, sizeof more,
+                 "; the whole interval must reach it, which about %zu evaluation rows could tell "
+                 "(now %zu)",
+                 (rows + digits - 1) / digits * digits, q.n);
+    note(notes, "no rung met the target of %g; the nearest is %s with %s %.3f (%.3f to %.3f)%s",
+         p->task->target, r->rung->name, p->task->metric.name, q.value, q.low, q.high, more);
+}
+
 static void put_notes(const fr_verdict_parts *p, size_t chosen, bool modelled, const json_t *ties,
                       json_t *notes)
 {
@@ -335,12 +351,7 @@ static void put_notes(const fr_verdict_parts *p, size_t chosen, bool modelled, c
                 best = i;
         }
         if (best != FR_CLIMB_NONE)
-            note(notes,
-                 "no rung met the target of %g; the nearest is %s with %s %.3f (%.3f to "
-                 "%.3f)",
-                 p->task->target, p->rungs[best].rung->name, p->task->metric.name,
-                 p->rungs[best].outcome->quality.value, p->rungs[best].outcome->quality.low,
-                 p->rungs[best].outcome->quality.high);
+            note_nearest(p, &p->rungs[best], notes);
     }
 }
 

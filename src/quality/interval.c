@@ -104,6 +104,17 @@ fr_target fr_target_of(fr_interval quality, fr_better better, double target)
     return met ? FR_TARGET_MET : FR_TARGET_MISSED;
 }
 
+size_t fr_target_rows(fr_interval quality, fr_better better, double target)
+{
+    bool lower = better == FR_BETTER_LOWER;
+    double gap = lower ? target - quality.value : quality.value - target;
+    double half = lower ? quality.high - quality.value : quality.value - quality.low;
+    if (quality.n == 0 || !(gap > 0) || !isfinite(half))
+        return 0;
+    double rows = ceil((double)quality.n * (half / gap) * (half / gap));
+    return (size_t)fmin(fmax(rows, FR_TARGET_ROWS), 1e9);
+}
+
 const char *fr_target_name(fr_target t)
 {
     static const char *const NAMES[] = { "none", "met", "missed", "undecided" };

@@ -75,6 +75,11 @@ bool fr_interval_is_tie(fr_interval difference);
 typedef enum { FR_TARGET_NONE, FR_TARGET_MET, FR_TARGET_MISSED, FR_TARGET_UNDECIDED } fr_target;
 /** Met when the low end (high end for lower-is-better) reaches it; under 30 rows: undecided. */
 fr_target fr_target_of(fr_interval quality, fr_better better, double target);
+/**
+ * How many rows would decide it if the value stayed as it is: the interval narrows with the root of
+ * the rows. 0 where the value itself does not reach the target, or on it (no number would do).
+ */
+size_t fr_target_rows(fr_interval quality, fr_better better, double target);
 /** "met", "missed", "undecided"; "none". Static. */
 const char *fr_target_name(fr_target t);
 

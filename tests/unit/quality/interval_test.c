@@ -107,6 +107,26 @@ static void a_target_is_met_by_the_end_of_the_interval_not_by_the_mean(void **st
     assert_string_equal(fr_target_name(FR_TARGET_UNDECIDED), "undecided");
 }
 
+/* Wilson's interval of 147 of 180 ends below 0.80; that of 0.8167 of the rows told does not. */
+static void the_rows_that_would_decide_are_told(void **state)
+{
+    (void)state;
+    static double scores[20000];
+    for (size_t i = 0; i < 180; i++)
+        scores[i] = i < 147;
+    fr_interval ci = fr_interval_of(scores, 180, 1);
+    size_t rows = fr_target_rows(ci, FR_BETTER_HIGHER, 0.80);
+    assert_in_range(rows, 2000, 3000);
+    for (size_t i = 0; i < rows * 2; i++)
+        scores[i] = i % 180 < 147;
+    assert_int_equal(fr_target_of(fr_interval_of(scores, rows * 2, 1), FR_BETTER_HIGHER, 0.80),
+                     FR_TARGET_MET);
+    assert_int_equal(fr_target_of(fr_interval_of(scores, rows / 2, 1), FR_BETTER_HIGHER, 0.80),
+                     FR_TARGET_MISSED);
+    assert_int_equal(fr_target_rows(ci, FR_BETTER_HIGHER, 0.82), 0);
+    assert_int_equal(fr_target_rows(fr_interval_of(NULL, 0, 0), FR_BETTER_HIGHER, 0.1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +135,7 @@ int main(void)
         cmocka_unit_test(intervals_hold_the_true_mean_about_nineteen_times_in_twenty),
         cmocka_unit_test(rows_that_differ_together_show_a_small_difference),
         cmocka_unit_test(a_target_is_met_by_the_end_of_the_interval_not_by_the_mean),
+        cmocka_unit_test(the_rows_that_would_decide_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
