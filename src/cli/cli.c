@@ -256,8 +256,8 @@ static void scaled(double v, const char *unit, char out[32])
     static const struct {
         double at_least, factor;
         const char *prefix;
-    } STEPS[] = { { 1e9, 1e-9, "G" }, { 1e6, 1e-6, "M" }, { 1e3, 1e-3, "k" },
-                  { 1, 1, "" },       { 1e-3, 1e3, "m" }, { 0, 1e6, "µ" } };
+    } STEPS[] = { { 1e9, 1e-9, "G" }, { 1e6, 1e-6, "M" }, { 1e3, 1e-3, "k" }, { 1, 1, "" },
+                  { 1e-3, 1e3, "m" }, { 1e-6, 1e6, "µ" }, { 0, 1e9, "n" } };
     if (!isfinite(v)) {
         snprintf(out, 32, "unknown");
         return;

@@ -1,4 +1,4 @@
-/* frugal ledger: what was recorded: list, show, export, prune, verify. */
+/* frugal ledger: what was recorded: list, show, export, prune, verify; other words have files. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,11 @@
 #include "base/mem.h"
 #include "cli/account_lines.h"
 #include "cli/cli.h"
+#include "cli/ledger_words.h"
 #include "ledger/ledger.h"
 
-static const char *const SUBCOMMANDS[] = { "list", "show", "export", "prune", "verify", NULL };
+static const char *const SUBCOMMANDS[] = { "list",   "show",   "compare", "unit",  "change",
+                                           "signal", "export", "verify",  "prune", NULL };
 
 static const fr_option OPTIONS[] = {
     { "kind", 0, FR_OPTION_TEXT, "KIND", "list: only runs of this kind (meter, adapt, train…)" },
@@ -22,17 +24,32 @@ static const fr_option OPTIONS[] = {
     { "output", 'o', FR_OPTION_TEXT, "FILE", "export: write there instead of to stdout" },
     { "before", 0, FR_OPTION_TEXT, "DATE", "prune: runs that ended before it" },
     { "older-than", 0, FR_OPTION_F64, "DAYS", "prune: runs that ended more than DAYS ago" },
+    { "unit", 'u', FR_OPTION_TEXT, "NAME", "compare: per unit of this work that the runs counted" },
+    { "max-regression", 0, FR_OPTION_TEXT, "P%",
+      "compare: end with 3 when the second takes more than P% more" },
+    { "csv", 0, FR_OPTION_TEXT, "FILE", "unit: a heading date,orders,… and a row a day" },
+    { "day", 0, FR_OPTION_TEXT, "DATE", "unit: of that day (default today, UTC)" },
+    { "from", 0, FR_OPTION_TEXT, "DATE", "unit: of the time from there" },
+    { "to", 0, FR_OPTION_TEXT, "DATE", "unit: up to there" },
+    { "run", 0, FR_OPTION_TEXT, "ID", "unit: of that run" },
+    { "at", 0, FR_OPTION_TEXT, "DATE", "change: when it was made (default now)" },
     FR_OPTIONS_END,
 };
 
 /* ---- list ---- */
 
-static int parse_date(const char *option, const char *text, int64_t *out, fr_err *err)
+int fr_ledger_date(const char *option, const char *text, int64_t *out, fr_err *err)
 {
     if (text == NULL || fr_time_parse(text, out))
         return 0;
     return fr_fail(err, FR_E_USAGE, "Write it as 2026-11-22 or 2026-11-22T18:55:06Z (UTC).",
                    "--%s '%s' is not a date", option, text);
+}
+
+int fr_ledger_none(fr_err *err)
+{
+    return fr_fail(err, FR_E_NOT_FOUND, "`frugal meter -- COMMAND` records the first one.",
+                   "there are no runs yet");
 }
 
 static const char *or_empty(const char *text)
@@ -84,7 +101,7 @@ static int list(fr_cli *cli, fr_ledger *l, fr_err *err)
                               .status = fr_arg_text(cli, "status", NULL),
                               .limit = (size_t)fr_arg_i64(cli, "limit", 20),
                               .top_only = !fr_arg_flag(cli, "all") };
-    FR_TRY(parse_date("since", fr_arg_text(cli, "since", NULL), &query.since_unix_ns, err));
+    FR_TRY(fr_ledger_date("since", fr_arg_text(cli, "since", NULL), &query.since_unix_ns, err));
     FR_AUTO(fr_run_list) runs = { 0 };
     if (l != NULL)
         FR_TRY(fr_ledger_list(l, &query, &runs, err));
@@ -118,6 +135,14 @@ static int children_of(fr_ledger *l, const char *id, fr_run_list *out, fr_err *e
     return 0;
 }
 
+static json_t *account_json(const fr_account_view *view, const fr_note *notes, size_t n)
+{
+    json_t *o = fr_account_json(view);
+    json_object_set_new(o, "hourly", fr_hours_json(notes, n, FR_SIGNAL_AVERAGE));
+    json_object_set_new(o, "marginal", fr_hours_json(notes, n, FR_SIGNAL_MARGINAL));
+    return o;
+}
+
 static int tree_json(fr_ledger *l, const fr_run_record *r, int depth, json_t **out, fr_err *err)
 {
     fr_note *notes = NULL;
@@ -130,7 +155,7 @@ static int tree_json(fr_ledger *l, const fr_run_record *r, int depth, json_t **o
     *out = fr_run_record_json(r);
     json_object_set_new(*out, "notes", fr_notes_json(notes, n_notes));
     if (fr_account_of_run(r, notes, n_notes, &factors, &embodied, &view))
-        json_object_set_new(*out, "account", fr_account_json(&view));
+        json_object_set_new(*out, "account", account_json(&view, notes, n_notes));
     fr_notes_free(notes, n_notes);
     FR_TRY(fr_ledger_buckets(l, r->id, &buckets, &n_buckets, err));
     json_object_set_new(*out, "devices", fr_devices_json(buckets, n_buckets));
@@ -298,6 +323,7 @@ static int put_account(fr_ledger *l, const fr_run_record *r, fr_err *err)
     if (fr_account_of_run(r, notes, n, &factors, &embodied, &view)) {
         FR_AUTO(fr_buf) text = { 0 };
         fr_account_text(&view, &text);
+        fr_hours_text(notes, n, &text);
         printf("\n  account\n%s", fr_buf_text(&text));
         put_sci_ai(r, notes, n);
     }
@@ -360,8 +386,7 @@ static int show(fr_cli *cli, fr_ledger *l, fr_err *err)
     const char *id = NULL;
     FR_TRY(fr_arg_need(cli, 1, "the run's ID (or last)", &id, err));
     if (l == NULL)
-        return fr_fail(err, FR_E_NOT_FOUND, "`frugal meter -- COMMAND` records the first one.",
-                       "there are no runs yet");
+        return fr_ledger_none(err);
     FR_AUTO(fr_run_list) one = { 0 };
     FR_TRY(fr_ledger_find(l, id, &one, err));
     const fr_run_record *r = &one.at[0];
@@ -389,8 +414,7 @@ static int export_runs(fr_cli *cli, fr_ledger *l, fr_err *err)
     const char *format = fr_arg_text(cli, "format", "jsonl");
     const char *path = fr_arg_text(cli, "output", NULL);
     if (l == NULL)
-        return fr_fail(err, FR_E_NOT_FOUND, "`frugal meter -- COMMAND` records the first one.",
-                       "there are no runs yet");
+        return fr_ledger_none(err);
     if (path == NULL || strcmp(path, "-") == 0)
         return fr_ledger_export(l, format, stdout, err);
     FR_AUTO(fr_file_out) out = { 0 };
@@ -407,7 +431,7 @@ static int prune(fr_cli *cli, fr_ledger *l, fr_err *err)
     if ((date == NULL) == isnan(days))
         return fr_fail(err, FR_E_USAGE, "As `frugal ledger prune --older-than 90`.",
                        "prune needs one of --before DATE and --older-than DAYS");
-    FR_TRY(parse_date("before", date, &before_unix_ns, err));
+    FR_TRY(fr_ledger_date("before", date, &before_unix_ns, err));
     if (!isnan(days) && !(days >= 0 && days < 36500))
         return fr_fail(err, FR_E_USAGE, NULL, "--older-than takes days from 0 to 36500");
     if (!isnan(days))
@@ -454,14 +478,17 @@ static int verify(fr_cli *cli, fr_ledger *l, fr_err *err)
 
 /* A ledger that nobody wrote yet is empty, not made by looking; one that was named must be there.
  */
-static int open_existing(fr_cli *cli, fr_ledger **out, fr_err *err)
+static int open_ledger(fr_cli *cli, const char *word, fr_ledger **out, fr_err *err)
 {
     const char *named = fr_cli_ledger(cli);
+    bool tells = strcmp(word, "unit") == 0 || strcmp(word, "change") == 0;
     char *path = fr_ledger_where(named);
     int rc = 0;
     *out = NULL;
     if (strstr(path, "://") != NULL || fr_file_exists(path))
         rc = fr_ledger_open(path, out, err);
+    else if (tells && named == NULL) /* who tells something makes one */
+        rc = fr_ledger_open(NULL, out, err);
     else if (named != NULL)
         rc = fr_fail(err, FR_E_NOT_FOUND, "Leave --ledger out for your own one.", "no ledger '%s'",
                      path);
@@ -471,8 +498,15 @@ static int open_existing(fr_cli *cli, fr_ledger **out, fr_err *err)
 
 static int run(fr_cli *cli)
 {
-    static int (*const FUNCTIONS[])(fr_cli *, fr_ledger *, fr_err *) = { list, show, export_runs,
-                                                                         prune, verify };
+    static int (*const FUNCTIONS[])(fr_cli *, fr_ledger *, fr_err *) = { list,
+                                                                         show,
+                                                                         fr_ledger_word_compare,
+                                                                         fr_ledger_word_unit,
+                                                                         fr_ledger_word_change,
+                                                                         fr_ledger_word_signal,
+                                                                         export_runs,
+                                                                         verify,
+                                                                         prune };
     fr_err err = { 0 };
     const char *word = "list";
     size_t n = 0;
@@ -484,14 +518,17 @@ static int run(fr_cli *cli)
         at++;
     if (SUBCOMMANDS[at] == NULL) {
         const char *nearest = fr_nearest(word, SUBCOMMANDS);
-        char *hint = nearest != NULL ? fr_dup_f("Did you mean `frugal ledger %s`?", nearest)
-                                     : fr_dup("There are list, show, export, prune and verify.");
+        char *hint =
+            nearest != NULL
+                ? fr_dup_f("Did you mean `frugal ledger %s`?", nearest)
+                : fr_dup("There are list, show, compare, unit, change, signal, export, verify "
+                         "and prune.");
         int rc = fr_fail(&err, FR_E_USAGE, hint, "unknown word '%s'", word);
         free(hint);
         return fr_cli_fail(cli, rc, &err);
     }
     fr_ledger *l = NULL;
-    int rc = open_existing(cli, &l, &err);
+    int rc = open_ledger(cli, word, &l, &err);
     if (rc == 0)
         rc = FUNCTIONS[at](cli, l, &err);
     fr_ledger_close(l);
@@ -502,16 +539,24 @@ const fr_command FR_COMMAND_ledger = {
     .name = "ledger",
     .run = run,
     .options = OPTIONS,
-    .arguments = "[list | show ID | export | prune | verify]",
-    .summary = "look at what was recorded, check it, export it",
+    .arguments = "[list | show ID | compare A B | unit NAME=N… | change TEXT | signal ID NAME | "
+                 "export | verify | prune]",
+    .summary = "look at what was recorded, compare, date and count, check it, export it",
     .examples = "frugal ledger  # the latest runs\n"
                 "frugal ledger show last  # phases, devices, method and notes of the newest run\n"
+                "frugal ledger compare nightly 01M82N --max-regression 5%  # gates a CI\n"
+                "frugal ledger unit orders=1200 --day 2026-11-22  # then: frugal ledger unit\n"
+                "frugal ledger change \"batch of 8\"  # the report tells before and after\n"
+                "frugal ledger signal last uk  # by the grid of the hours of use\n"
                 "frugal ledger export --format csv -o runs.csv\n"
                 "frugal ledger verify  # every figure again, from the raw buckets\n"
                 "frugal ledger prune --older-than 365\n",
     .more =
         "A run is shown by its id, by any head of it that only it has, or as `last`. Totals count\n"
         "nothing twice: a run with a meter of its own inside another run is listed with --all and\n"
-        "not added. verify ends with 1 when a figure does not follow from what was recorded.",
+        "not added. compare takes ids, names of runs, or several with commas: with two or more a "
+        "side the\n"
+        "difference has an interval, and a tie is called one. verify ends with 1 when a figure "
+        "does not follow from what was recorded.",
     .subcommands = SUBCOMMANDS,
 };

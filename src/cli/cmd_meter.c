@@ -23,6 +23,7 @@ static const fr_option OPTIONS[] = {
     { "for", 0, FR_OPTION_TEXT, "TIME", "with these: so long, as 30s or 5m (default: to its end)" },
     FR_OPTIONS_PLACE,
     { "market", 0, FR_OPTION_F64, "G", "market-based intensity [gCO2e/kWh] of your contract" },
+    { "signal", 0, FR_OPTION_TEXT, "NAME", "hourly grid: uk, electricity-maps:FR, csv:FILE…" },
     { "sci-ai", 0, FR_OPTION_TEXT, "WHO", "SCI for AI by --unit, of the consumer or the provider" },
     { "sysfs", 0, FR_OPTION_TEXT, "DIR", "read sensors there instead of /sys (recorded trees)" },
     { "procfs", 0, FR_OPTION_TEXT, "DIR", "and processes there instead of /proc" },
@@ -69,6 +70,7 @@ static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err 
     }
     snprintf(id, sizeof id, "%s", fr_run_id(run));
     bool recorded = fr_run_ledger(run) != NULL;
+    char *ledger_path = recorded ? fr_dup(fr_ledger_path(fr_run_ledger(run))) : NULL;
     fr_place place = *fr_run_place(run);
     fr_factors factors = *fr_run_factors(run);
     fr_embodied embodied = *fr_run_embodied(run);
@@ -88,9 +90,12 @@ static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err 
                                  .place = &place,
                                  .factors = &factors,
                                  .embodied = &embodied };
+        fr_meter_plan_hours(p, ledger_path, &head);
         int tell_rc = tell(cli, p, &head, end, used, rc == 0 ? err : NULL);
         rc = rc != 0 ? rc : tell_rc;
+        fr_notes_free(head.notes, head.n_notes);
     }
+    free(ledger_path);
     free(used);
     free(parent);
     return rc;

@@ -325,7 +325,9 @@ static int fill(const targets *all, target *t, const fr_meter_plan *p, char *arg
                             .place = &t->place,
                             .factors = &t->factors,
                             .embodied = &t->embodied };
-    return fr_meter_plan_score(p, r, score, err);
+    FR_TRY(fr_meter_plan_score(p, r, score, err));
+    fr_meter_plan_hours(p, p->run.ledger, r);
+    return 0;
 }
 
 static json_t *all_json(targets *all, const fr_meter_plan *p, fr_err *err)
@@ -342,6 +344,7 @@ static json_t *all_json(targets *all, const fr_meter_plan *p, fr_err *err)
             return NULL;
         }
         json_t *one = fr_meter_report_json(&r);
+        fr_notes_free(r.notes, r.n_notes);
         json_object_set_new(one, "target", target_json(t));
         if (all->n == 1)
             json_object_update(whole, one);
@@ -415,6 +418,7 @@ static int tell(fr_cli *cli, targets *all, const fr_meter_plan *p, fr_err *err)
         fr_sci_ai score;
         FR_TRY(fill(all, &all->at[0], p, argv, &r, &score, err));
         fr_meter_report_text(&r, &text);
+        fr_notes_free(r.notes, r.n_notes);
         if (all->at[0].is_group)
             put_usage(&all->at[0], &text);
     }

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "run/hours.h"
 
 static int parse_unit(const char *text, fr_meter_plan *p, fr_err *err)
 {
@@ -79,6 +81,9 @@ int fr_meter_plan_make(fr_cli *cli, fr_meter_plan *p, fr_err *err)
     };
     FR_TRY(parse_market(cli, p, err));
     FR_TRY(parse_persona(cli, p, err));
+    p->has_signal = fr_arg_given(cli, "signal");
+    if (p->has_signal)
+        FR_TRY(fr_signal_spec_parse(fr_arg_text(cli, "signal", ""), &p->signal, err));
     if (p->run.meter.nvml != NULL && strcmp(p->run.meter.nvml, "none") == 0)
         p->run.meter.nvml = "";
     const char *roots[] = { p->run.meter.sysfs, p->run.meter.procfs };
@@ -102,6 +107,24 @@ int fr_meter_plan_note_unit(fr_run *run, const fr_meter_plan *p, fr_err *err)
 {
     return strcmp(p->unit, "run") != 0 ? fr_run_note(run, "work", p->unit, p->n_units, NULL, err)
                                        : 0;
+}
+
+void fr_meter_plan_hours(const fr_meter_plan *p, const char *ledger_path, fr_meter_report *r)
+{
+    fr_err err = { 0 };
+    fr_ledger *l = NULL;
+    fr_hours hours;
+    if (!p->has_signal)
+        return;
+    int rc = r->run != NULL ? fr_ledger_open(ledger_path, &l, &err)
+                            : fr_fail(&err, FR_E_NOT_FOUND, NULL, "the run was not recorded");
+    if (rc == 0)
+        rc = fr_run_hours(l, r->run, &p->signal, &hours, &err);
+    if (rc == 0)
+        rc = fr_ledger_notes(l, r->run, &r->notes, &r->n_notes, &err);
+    if (rc != 0)
+        fr_log(FR_LOG_WARN, "no hourly grid: %s", err.what);
+    fr_ledger_close(l);
 }
 
 int fr_meter_plan_score(const fr_meter_plan *p, fr_meter_report *r, fr_sci_ai *score, fr_err *err)

@@ -2,6 +2,7 @@
 #ifndef FR_CLI_METER_PLAN_H
 #define FR_CLI_METER_PLAN_H
 
+#include "carbon/signal.h"
 #include "cli/meter_report.h"
 
 typedef struct {
@@ -10,12 +11,17 @@ typedef struct {
     char unit[64];
     double n_units;
     fr_sci_ai_persona persona;
+    bool has_signal; /* hours of the grid were asked for */
+    fr_signal_spec signal;
     fr_run_options run;
 } fr_meter_plan;
 
 int fr_meter_plan_make(fr_cli *cli, fr_meter_plan *p, fr_err *err);
 /** The number of units, as a note of the run. */
 int fr_meter_plan_note_unit(fr_run *run, const fr_meter_plan *p, fr_err *err);
+/** A closed run's hours by the grid, for its report (notes: owned, fr_notes_free()). What cannot be
+ * had is a warning; the report is not lost by it. */
+void fr_meter_plan_hours(const fr_meter_plan *p, const char *ledger_path, fr_meter_report *r);
 /** Fills unit, SCI and, with `score` to keep it in, SCI for AI of a report that has `used`. */
 int fr_meter_plan_score(const fr_meter_plan *p, fr_meter_report *r, fr_sci_ai *score, fr_err *err);
 /** JSON (taken; "schema" is put in front) or text, to --report or stderr. */

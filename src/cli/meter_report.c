@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "cli/ledger_words.h"
 
 static const fr_device_kind KINDS[] = { FR_DEVICE_CPU,         FR_DEVICE_DRAM,    FR_DEVICE_GPU,
                                         FR_DEVICE_ACCELERATOR, FR_DEVICE_STORAGE, FR_DEVICE_NETWORK,
@@ -159,7 +160,10 @@ json_t *fr_meter_report_json(const fr_meter_report *r)
                         json_pack("{s:o, s:s, s:f}", "value_g", fr_json_f64(r->sci_g), "unit",
                                   r->unit, "units", r->n_units));
     fr_account_view account = account_of(r);
-    json_object_set_new(o, "account", fr_account_json(&account));
+    json_t *lines = fr_account_json(&account);
+    json_object_set_new(lines, "hourly", fr_hours_json(r->notes, r->n_notes, FR_SIGNAL_AVERAGE));
+    json_object_set_new(lines, "marginal", fr_hours_json(r->notes, r->n_notes, FR_SIGNAL_MARGINAL));
+    json_object_set_new(o, "account", lines);
     if (r->sci_ai != NULL)
         json_object_set_new(o, "sci_ai", json_sci_ai(r->sci_ai));
     json_object_set_new(o, "meter_overhead_j",
@@ -233,6 +237,7 @@ static void put_carbon(const fr_meter_report *r, fr_buf *out)
     }
     fr_account_view account = account_of(r);
     fr_account_text(&account, out);
+    fr_hours_text(r->notes, r->n_notes, out);
 }
 
 void fr_meter_report_text(const fr_meter_report *r, fr_buf *out)

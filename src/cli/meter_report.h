@@ -17,6 +17,8 @@ typedef struct {
     const fr_factors *factors;
     const fr_embodied *embodied;
     const fr_sci_ai *sci_ai; /* NULL: not asked for */
+    fr_note *notes;          /* of the run, when its hours were asked for */
+    size_t n_notes;
 } fr_meter_report;
 
 json_t *fr_meter_report_json(const fr_meter_report *r); /* owned */

@@ -57,6 +57,15 @@ static const char *const STEPS[] = {
     "  run INTEGER NOT NULL REFERENCES run(seq) ON DELETE CASCADE,\n"
     "  kind TEXT NOT NULL, name TEXT NOT NULL, value REAL, text TEXT);\n"
     "CREATE INDEX note_run ON note(run);\n",
+    /* Version 2: what people add. run is "" when the unit belongs to a time. */
+    "CREATE TABLE unit (\n"
+    "  number INTEGER PRIMARY KEY, name TEXT NOT NULL, value REAL NOT NULL,\n"
+    "  start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,\n"
+    "  run TEXT NOT NULL DEFAULT '', source TEXT, told_unix_ns INTEGER NOT NULL,\n"
+    "  UNIQUE (name, start_unix_ns, end_unix_ns, run));\n"
+    "CREATE TABLE change (\n"
+    "  number INTEGER PRIMARY KEY, at_unix_ns INTEGER NOT NULL, text TEXT NOT NULL,\n"
+    "  told_unix_ns INTEGER NOT NULL);\n",
 };
 
 char *fr_ledger_where(const char *where)
@@ -365,6 +374,40 @@ static int note_locked(fr_ledger *l, const char *run_id, const char *kind, const
     fr_query_bind_text(q, 5, text);
     FR_TRY(fr_query_step(q, err));
     return seal_again(l, seq, true, err);
+}
+
+/* Notes of a kind whose names begin so. */
+static int forget_locked(fr_ledger *l, const char *run_id, const char *kind, const char *head,
+                         fr_err *err)
+{
+    int64_t seq = 0;
+    FR_TRY(fr_ledger_seq_of(l, run_id, &seq, err));
+    FR_AUTOPTR(fr_query) q = NULL;
+    FR_TRY(fr_store_prepare(l->store,
+                            "DELETE FROM note WHERE run = ?1 AND kind = ?2 AND "
+                            "substr(name, 1, length(?3)) = ?3",
+                            &q, err));
+    fr_query_bind_i64(q, 1, seq);
+    fr_query_bind_text(q, 2, kind);
+    fr_query_bind_text(q, 3, head);
+    FR_TRY(fr_query_step(q, err));
+    return seal_again(l, seq, true, err);
+}
+
+int fr_ledger_forget(fr_ledger *l, const char *run_id, const char *kind, const char *head,
+                     fr_err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    int rc = fr_store_begin(l->store, err);
+    if (rc == 0) {
+        rc = forget_locked(l, run_id, kind, head, err);
+        if (rc == 0)
+            rc = fr_store_commit(l->store, err);
+        else
+            fr_store_rollback(l->store);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return rc;
 }
 
 int fr_ledger_note(fr_ledger *l, const char *run_id, const char *kind, const char *name,

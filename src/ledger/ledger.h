@@ -95,6 +95,9 @@ int fr_ledger_add(fr_ledger *l, const char *run_id, const fr_bucket *buckets, si
  * "factor", "note". A NAN value is none. */
 int fr_ledger_note(fr_ledger *l, const char *run_id, const char *kind, const char *name,
                    double value, const char *text, fr_err *err);
+/** Removes notes of a kind whose names begin with head: what is told anew takes their place. */
+int fr_ledger_forget(fr_ledger *l, const char *run_id, const char *kind, const char *head,
+                     fr_err *err);
 /** Writes end, status, exit code, times, energy, embodied share; texts that are not NULL too. */
 int fr_ledger_end(fr_ledger *l, const fr_run_record *run, fr_err *err);
 
@@ -117,6 +120,9 @@ void fr_run_list_fini(fr_run_list *list);
 FR_AUTO_DEFINE(fr_run_list);
 /** A run's own buckets (not its phases'), by start. */
 int fr_ledger_buckets(fr_ledger *l, const char *run_id, fr_bucket **out, size_t *n, fr_err *err);
+/** The same with those of its phases, theirs, and so on. */
+int fr_ledger_tree_buckets(fr_ledger *l, const char *run_id, fr_bucket **out, size_t *n,
+                           fr_err *err);
 void fr_buckets_free(fr_bucket *buckets, size_t n);
 typedef struct {
     char *kind, *name, *text;
@@ -124,6 +130,33 @@ typedef struct {
 } fr_note;
 int fr_ledger_notes(fr_ledger *l, const char *run_id, fr_note **out, size_t *n, fr_err *err);
 void fr_notes_free(fr_note *notes, size_t n);
+
+/** Units of business work: orders, answers, documents, with the time or the run they belong to. */
+typedef struct {
+    const char *name;
+    double value;                       /* above 0 */
+    int64_t start_unix_ns, end_unix_ns; /* of the time; of the run when there is one */
+    const char *run;                    /* id; NULL: of all runs that began in that time */
+    const char *source;                 /* who said so: a file's name; NULL */
+} fr_unit;
+int fr_unit_check(const fr_unit *unit, fr_err *err); /* FR_E_USAGE: not above 0, no name */
+/** All or none. A unit of the same name and time (and run) takes the place of the one before. */
+int fr_ledger_units_add(fr_ledger *l, const fr_unit *units, size_t n, fr_err *err);
+/** By name and time; name NULL: all. Texts are owned, fr_units_free(). */
+int fr_ledger_units(fr_ledger *l, const char *name, fr_unit **out, size_t *n, fr_err *err);
+void fr_units_free(fr_unit *units, size_t n);
+/** A CSV: a heading `date,orders,…`, a row a day. FR_E_FORMAT names the line. Empty and 0: none. */
+int fr_units_load(const char *path, fr_unit **out, size_t *n, fr_err *err);
+int fr_units_parse(const char *name, fr_str bytes, fr_unit **out, size_t *n, fr_err *err);
+
+/** An intervention, dated, so that before and after can be told apart. */
+typedef struct {
+    int64_t at_unix_ns;
+    char *text;
+} fr_change;
+int fr_ledger_change(fr_ledger *l, int64_t at_unix_ns, const char *text, fr_err *err);
+int fr_ledger_changes(fr_ledger *l, fr_change **out, size_t *n, fr_err *err); /* by time */
+void fr_changes_free(fr_change *changes, size_t n);
 
 /** Removes whole trees of runs that ended before a time. A tree with a live run stays. */
 int fr_ledger_prune(fr_ledger *l, int64_t before_unix_ns, size_t *removed, fr_err *err);

@@ -35,6 +35,8 @@ int fr_ledger_seq_of(fr_ledger *l, const char *run_id, int64_t *seq, fr_err *err
 int fr_ledger_list_locked(fr_ledger *l, const fr_ledger_query *query, fr_run_list *out,
                           fr_err *err);
 int fr_ledger_buckets_locked(fr_ledger *l, int64_t seq, fr_bucket **out, size_t *n, fr_err *err);
+int fr_ledger_tree_buckets_locked(fr_ledger *l, int64_t seq, fr_bucket **out, size_t *n,
+                                  fr_err *err);
 int fr_ledger_notes_locked(fr_ledger *l, int64_t seq, fr_note **out, size_t *n, fr_err *err);
 int fr_ledger_sweep_locked(fr_ledger *l, fr_err *err);
 /** Own buckets and those of phases below, summed. */

@@ -215,18 +215,18 @@ int fr_ledger_find(fr_ledger *l, const char *id, fr_run_list *out, fr_err *err)
     return rc;
 }
 
-int fr_ledger_buckets_locked(fr_ledger *l, int64_t seq, fr_bucket **out, size_t *n, fr_err *err)
+#define BUCKET_COLUMNS                                                                             \
+    "device.device, device.kind, part, device.method, source, bucket.start_unix_ns, "              \
+    "bucket.end_unix_ns, bucket.energy_uj, low_uj, high_uj"
+
+static int read_buckets(fr_ledger *l, const char *sql, int64_t seq, fr_bucket **out, size_t *n,
+                        fr_err *err)
 {
     size_t cap = 0;
     *out = NULL;
     *n = 0;
     FR_AUTOPTR(fr_query) q = NULL;
-    FR_TRY(fr_store_prepare(
-        l->store,
-        "SELECT device.device, kind, part, method, source, start_unix_ns, end_unix_ns, "
-        "energy_uj, low_uj, high_uj FROM bucket JOIN device ON device.number = bucket.device "
-        "WHERE bucket.run = ? ORDER BY start_unix_ns, bucket.device",
-        &q, err));
+    FR_TRY(fr_store_prepare(l->store, sql, &q, err));
     fr_query_bind_i64(q, 1, seq);
     int rc;
     while ((rc = fr_query_step(q, err)) == FR_ROW) {
@@ -244,6 +244,41 @@ int fr_ledger_buckets_locked(fr_ledger *l, int64_t seq, fr_bucket **out, size_t 
             .high_uj = fr_query_i64(q, 9),
         };
     }
+    return rc;
+}
+
+int fr_ledger_buckets_locked(fr_ledger *l, int64_t seq, fr_bucket **out, size_t *n, fr_err *err)
+{
+    return read_buckets(l,
+                        "SELECT " BUCKET_COLUMNS " FROM bucket JOIN device ON device.number = "
+                        "bucket.device WHERE bucket.run = ? ORDER BY start_unix_ns, bucket.device",
+                        seq, out, n, err);
+}
+
+int fr_ledger_tree_buckets_locked(fr_ledger *l, int64_t seq, fr_bucket **out, size_t *n,
+                                  fr_err *err)
+{
+    return read_buckets(
+        l,
+        "WITH RECURSIVE part(seq, id) AS (SELECT seq, id FROM run WHERE seq = ? "
+        "UNION SELECT run.seq, run.id FROM run JOIN part ON run.parent = part.id "
+        "WHERE run.phase = 1) SELECT " BUCKET_COLUMNS
+        " FROM part JOIN bucket ON bucket.run = part.seq JOIN device ON device.number = "
+        "bucket.device ORDER BY bucket.start_unix_ns, bucket.device",
+        seq, out, n, err);
+}
+
+int fr_ledger_tree_buckets(fr_ledger *l, const char *run_id, fr_bucket **out, size_t *n,
+                           fr_err *err)
+{
+    *out = NULL;
+    *n = 0;
+    pthread_mutex_lock(&l->lock);
+    int64_t seq = 0;
+    int rc = fr_ledger_seq_of(l, run_id, &seq, err);
+    if (rc == 0)
+        rc = fr_ledger_tree_buckets_locked(l, seq, out, n, err);
+    pthread_mutex_unlock(&l->lock);
     return rc;
 }
 

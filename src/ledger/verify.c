@@ -181,6 +181,63 @@ static int check_account(checker *c, const fr_run_record *r, fr_err *err)
     return 0;
 }
 
+/* "average 2026-11-22T18:00:00Z 1800": a figure of the grid that was used, and how long it held. */
+static bool hour_of(const fr_note *note, const char *kind, int64_t *from, int64_t *to)
+{
+    char word[16], when[FR_TIME_TEXT];
+    long long seconds;
+    if (strcmp(note->kind, "hour") != 0 ||
+        sscanf(note->name, "%15s %31s %lld", word, when, &seconds) != 3 ||
+        strcmp(word, kind) != 0 || !fr_time_parse(when, from) || seconds <= 0 ||
+        seconds > 366 * 86400LL)
+        return false;
+    *to = *from + seconds * 1000000000;
+    return true;
+}
+
+/* Each bucket's energy by the grid of its own time; what no hour covers by the yearly figure, or,
+ * as there is no yearly marginal one, not at all. */
+static int check_hours(checker *c, const fr_run_record *r, const char *kind, const char *line,
+                       fr_err *err)
+{
+    fr_note *notes = NULL;
+    fr_bucket *b = NULL;
+    size_t n = 0, n_buckets = 0;
+    double told = NAN, sum = 0, covered_j = 0, all_j = 0;
+    FR_TRY(fr_ledger_notes_locked(c->l, r->seq, &notes, &n, err));
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(notes[i].kind, "account") == 0 && strcmp(notes[i].name, line) == 0)
+            told = notes[i].value;
+    int rc = isnan(told) ? 0 : fr_ledger_tree_buckets_locked(c->l, r->seq, &b, &n_buckets, err);
+    for (size_t k = 0; k < n_buckets; k++) {
+        double joules = (double)b[k].energy_uj * 1e-6;
+        double span_ns = (double)(b[k].end_unix_ns - b[k].start_unix_ns);
+        all_j += joules;
+        for (size_t i = 0; i < n && span_ns > 0; i++) {
+            int64_t from, to;
+            if (!hour_of(&notes[i], kind, &from, &to))
+                continue;
+            from = from > b[k].start_unix_ns ? from : b[k].start_unix_ns;
+            to = to < b[k].end_unix_ns ? to : b[k].end_unix_ns;
+            if (to <= from)
+                continue;
+            covered_j += joules * ((double)(to - from) / span_ns);
+            sum += joules * ((double)(to - from) / span_ns) * notes[i].value;
+        }
+    }
+    fr_buckets_free(b, n_buckets);
+    fr_notes_free(notes, n);
+    if (rc != 0 || isnan(told) || !(all_j > 0))
+        return rc;
+    if (strcmp(kind, "average") == 0)
+        sum += (all_j - covered_j) * r->intensity_g_per_kwh;
+    double again_g = r->energy.value_j / 3.6e6 * r->pue * sum / all_j;
+    if (fabs(told - again_g) > 1e-6 * fabs(again_g) + 1e-12)
+        wrong(c, r, "%s is recorded as %.9g g, its buckets and hours give %.9g g", line, told,
+              again_g);
+    return 0;
+}
+
 static int check_run(checker *c, const fr_run_record *r, const fr_run_list *all, fr_err *err)
 {
     int64_t own_uj = 0, all_uj[3], seen_unix_ns = 0;
@@ -197,6 +254,8 @@ static int check_run(checker *c, const fr_run_record *r, const fr_run_list *all,
     check_carbon(c, r);
     FR_TRY(check_embodied(c, r, all, err));
     FR_TRY(check_account(c, r, err));
+    FR_TRY(check_hours(c, r, "average", "hourly_g", err));
+    FR_TRY(check_hours(c, r, "marginal", "marginal_g", err));
     if (r->end_unix_ns < r->start_unix_ns && r->duration_s >= 0)
         wrong(c, r, "ends before it starts");
     char seal[17];

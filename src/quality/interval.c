@@ -91,6 +91,90 @@ fr_interval fr_interval_paired(const double *a, const double *b, size_t n, uint6
     return ci;
 }
 
+/* ---- the ratio of two means ---- */
+
+#define RATIO_BOOTSTRAP_ROWS 10
+
+/* log of the gamma function's ratio is all that Student's density needs; the rest is Simpson's
+ * rule. */
+static double student_tail(double t, double df)
+{
+    enum { STEPS = 2000 };
+    double norm = exp(lgamma((df + 1) / 2) - lgamma(df / 2)) / sqrt(df * acos(-1.0));
+    double sum = 0, h = t / STEPS;
+    for (int i = 0; i <= STEPS; i++) {
+        double x = h * i, weight = i == 0 || i == STEPS ? 1 : i % 2 != 0 ? 4 : 2;
+        sum += weight * pow(1 + x * x / df, -(df + 1) / 2);
+    }
+    return 0.5 - norm * sum * h / 3;
+}
+
+/* The 97.5% point of Student's t, by bisection. */
+static double student_975(double df)
+{
+    double low = 1.9, high = 13; /* of 1 degree of freedom: 12.706 */
+    for (int i = 0; i < 60; i++) {
+        double mid = (low + high) / 2;
+        *(student_tail(mid, df) > 0.025 ? &low : &high) = mid;
+    }
+    return (low + high) / 2;
+}
+
+static double variance_of(const double *x, size_t n, double mean)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (x[i] - mean) * (x[i] - mean);
+    return sum / (double)(n - 1);
+}
+
+static fr_interval welch(const double *a, size_t n_a, const double *b, size_t n_b)
+{
+    double mean_a = mean_of(a, n_a), mean_b = mean_of(b, n_b);
+    double va = variance_of(a, n_a, mean_a) / ((double)n_a * mean_a * mean_a);
+    double vb = variance_of(b, n_b, mean_b) / ((double)n_b * mean_b * mean_b);
+    double at = log(mean_b / mean_a), half = 0;
+    if (va + vb > 0) {
+        double df =
+            (va + vb) * (va + vb) / (va * va / (double)(n_a - 1) + vb * vb / (double)(n_b - 1));
+        half = student_975(fmax(1, df)) * sqrt(va + vb);
+    }
+    return (fr_interval){ .low = expm1(at - half), .high = expm1(at + half) };
+}
+
+static double mean_resampled(const double *x, size_t n, uint64_t seed, size_t b)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[fr_random_below(n, seed, FR_RANDOM_BOOTSTRAP, b, i)];
+    return sum / (double)n;
+}
+
+fr_interval fr_interval_ratio(const double *a, size_t n_a, const double *b, size_t n_b,
+                              uint64_t seed)
+{
+    size_t least = n_a < n_b ? n_a : n_b;
+    fr_interval out = { .value = NAN, .low = NAN, .high = NAN, .n = least };
+    if (least == 0 || !(mean_of(a, n_a) > 0) || !(mean_of(b, n_b) > 0))
+        return out;
+    if (least >= RATIO_BOOTSTRAP_ROWS) {
+        double *ratios = FR_NEW_N(double, RESAMPLES);
+        for (size_t i = 0; i < RESAMPLES; i++)
+            ratios[i] =
+                mean_resampled(b, n_b, seed, 2 * i) / mean_resampled(a, n_a, seed, 2 * i + 1) - 1;
+        qsort(ratios, RESAMPLES, sizeof(*ratios), number_order);
+        out.low = percentile(ratios, RESAMPLES, 0.025);
+        out.high = percentile(ratios, RESAMPLES, 0.975);
+        free(ratios);
+    } else if (least >= 2) {
+        fr_interval ci = welch(a, n_a, b, n_b);
+        out.low = ci.low;
+        out.high = ci.high;
+    }
+    out.value = mean_of(b, n_b) / mean_of(a, n_a) - 1;
+    return out;
+}
+
 bool fr_interval_is_tie(fr_interval difference)
 {
     return !(difference.low > 0.0) && !(difference.high < 0.0);

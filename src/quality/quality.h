@@ -68,6 +68,16 @@ fr_interval fr_interval_of(const double *scores, size_t n, uint64_t seed);
  * 0. a, b [n] are the scores of two systems on the same rows.
  */
 fr_interval fr_interval_paired(const double *a, const double *b, size_t n, uint64_t seed);
+/**
+ * mean(b) / mean(a) - 1 of two samples that are not paired, with a 95% interval over the repeats.
+ *
+ * From 10 values a side on the percentile bootstrap of both sides; below that, where it would be
+ * too narrow, Welch's t on the logarithm of each mean (delta method, Welch-Satterthwaite degrees of
+ * freedom). One value on a side has no spread: low and high are then NAN. The values are above 0;
+ * value is NAN when a mean is not. n is the smaller side's.
+ */
+fr_interval fr_interval_ratio(const double *a, size_t n_a, const double *b, size_t n_b,
+                              uint64_t seed);
 /** The interval holds 0 (or there is nothing to tell). */
 bool fr_interval_is_tie(fr_interval difference);
 

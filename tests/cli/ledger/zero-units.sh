@@ -1,0 +1,1 @@
+frugal ledger unit orders=0
