@@ -1,6 +1,7 @@
 /* frugal tune: an adapter, or all weights of a model, learn a task. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -28,7 +29,8 @@ static const fr_option OPTIONS[] = {
     { "batch-tokens", 'b', FR_OPTION_I64, "N", "tokens of a step (default 2048)" },
     { "patience", 0, FR_OPTION_I64, "N", "looks at dev without gain before stopping (default 3)" },
     { "format", 0, FR_OPTION_TEXT, "TYPE", "full: f32, f16, bf16, q8_0 (default f16)" },
-    { "checkpoint", 0, FR_OPTION_TEXT, "DIR", "keep checkpoints there, and resume from them" },
+    { "checkpoint", 0, FR_OPTION_TEXT, "DIR",
+      "what an interrupted run resumes from (default PATH.checkpoint, gone when done)" },
     { "seed", 0, FR_OPTION_I64, "N", "of order and adapter (default 1)" },
     { "threads", 't', FR_OPTION_I64, "N", "threads (default: all processors)" },
     FR_OPTIONS_PLACE,
@@ -99,8 +101,27 @@ static int read_options(const fr_cli *cli, fr_train_options *o, fr_err *err)
     FR_TRY(above_zero(cli, "weight-decay", &o->weight_decay, err));
     o->threads = (int)threads;
     o->seed = seed;
-    o->checkpoint_dir = fr_arg_text(cli, "checkpoint", NULL);
     return 0;
+}
+
+/* Ctrl-C loses nothing, asked for or not: without a folder of the user's, one beside the output. */
+static char *checkpoint_dir_of(const fr_cli *cli, const char *out)
+{
+    const char *named = fr_arg_text(cli, "checkpoint", NULL);
+    FR_AUTO(fr_buf) beside = { 0 };
+    size_t n = strlen(out);
+    while (n > 1 && out[n - 1] == '/')
+        n--;
+    fr_buf_put_f(&beside, "%.*s.checkpoint", (int)n, out);
+    return fr_dup(named != NULL ? named : fr_buf_text(&beside));
+}
+
+static void remove_checkpoint_dir(const char *dir)
+{
+    char *log = fr_path_join(dir, "log.csv");
+    unlink(log);
+    rmdir(dir);
+    free(log);
 }
 
 static int tune(fr_cli *cli, fr_run *meter, fr_train_options *o, fr_train_result *result,
@@ -136,7 +157,12 @@ static int run(fr_cli *cli)
         rc = fr_cli_run_begin(cli, "tune", METHODS[options.method == FR_TRAIN_FULL], &meter, &err);
     if (rc != 0)
         return fr_cli_fail(cli, rc, &err);
+    char *checkpoint_dir = checkpoint_dir_of(cli, options.out);
+    options.checkpoint_dir = checkpoint_dir;
     rc = tune(cli, meter, &options, &result, &err);
+    if (rc == 0 && !fr_arg_given(cli, "checkpoint"))
+        remove_checkpoint_dir(checkpoint_dir);
+    free(checkpoint_dir);
     return fr_train_finish(cli, meter, rc, &result, options.out, &err);
 }
 
