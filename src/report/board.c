@@ -206,6 +206,16 @@ void fr_board_add(fr_board *b, const char *name, double delta, const fr_label *l
     p->value += delta;
 }
 
+void fr_board_count(fr_board *b, const char *name, double total, const fr_label *labels, size_t n)
+{
+    fr_point *p = isfinite(total) ? point_of(b, name, labels, n) : NULL;
+    if (p == NULL)
+        return;
+    double grown = total >= p->total ? total - p->total : total; /* it was started anew */
+    p->total = total;
+    fr_board_add(b, name, grown, labels, n);
+}
+
 const fr_point *fr_board_points(const fr_board *b, size_t *n)
 {
     *n = b->n;

@@ -69,6 +69,7 @@ typedef struct {
     double value;
     double delta;          /* of a counter: since the interval before */
     int64_t start_unix_ns; /* of a counter: when it began at 0 */
+    double total;          /* as fr_board_count() was last told */
     uint64_t hash;
     bool is_set; /* in this interval */
 } fr_point;
@@ -83,6 +84,8 @@ void fr_board_begin(fr_board *b, int64_t unix_ns, double interval_s);
 void fr_board_set(fr_board *b, const char *name, double value, const fr_label *labels, size_t n);
 /** Counters only; what is negative is not added. */
 void fr_board_add(fr_board *b, const char *name, double delta, const fr_label *labels, size_t n);
+/** A counter by its total: adds what it grew since the last time (all of it when it fell). */
+void fr_board_count(fr_board *b, const char *name, double total, const fr_label *labels, size_t n);
 void fr_board_end(fr_board *b);
 
 /** Power, energy and carbon of a window of a meter: the whole machine, by device. */
