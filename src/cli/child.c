@@ -123,6 +123,7 @@ static bool reap(fr_child *c, fr_child_end *out)
             continue; /* adopted */
         out->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
         out->cpu_s = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+        out->memory_peak_bytes = (double)used.ru_maxrss * 1024;
         return true;
     }
     return false;

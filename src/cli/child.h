@@ -21,8 +21,9 @@ typedef struct {
 } fr_child;
 
 typedef struct {
-    int exit_code; /* 128 + n when signal n ended it */
-    double cpu_s;  /* of it and of all that it waited for, to the microsecond */
+    int exit_code;            /* 128 + n when signal n ended it */
+    double cpu_s;             /* of it and of all that it waited for, to the microsecond */
+    double memory_peak_bytes; /* resident, of the largest of those processes */
 } fr_child_end;
 
 /**

@@ -82,6 +82,9 @@ static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err 
         fr_child_wait(&child, end);
         fr_meter_tell_cpu(fr_run_meter(run), end->cpu_s);
         rc = fr_meter_plan_note_unit(run, p, err);
+        if (rc == 0 && end->memory_peak_bytes > 0)
+            rc = fr_run_note(run, "used", "memory_peak_bytes", end->memory_peak_bytes,
+                             "largest process", err);
         int end_rc = fr_run_end(run, end->exit_code == 0 ? "done" : "failed", end->exit_code, used,
                                 NULL, rc == 0 ? err : NULL);
         rc = rc != 0 ? rc : end_rc;

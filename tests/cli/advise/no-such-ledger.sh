@@ -1,0 +1,1 @@
+frugal advise --ledger there-is-none.db
