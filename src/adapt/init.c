@@ -12,8 +12,11 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-#define LABELS_MAX   50 /* more distinct outputs than this are answers, not labels */
-#define EVAL_RATIO   4  /* one row in four */
+#define LABELS_FEW   50 /* so many distinct outputs are labels if each stands for three rows */
+#define LABELS_MAX   1000
+#define LABEL_ROWS   8 /* and more of them, if each stands for so many (banking77: 130) */
+#define LABEL_BYTES  60
+#define EVAL_RATIO   4 /* one row in four */
 #define EVAL_MAX     500
 #define ANSWER_BYTES 60 /* longer outputs on the average are free text */
 
@@ -31,6 +34,14 @@ static int by_output(const void *a, const void *b)
     return order != 0 ? order : (x->output.n > y->output.n) - (x->output.n < y->output.n);
 }
 
+static bool are_labels(size_t distinct, size_t rows, double mean_bytes)
+{
+    if (distinct < 2 || distinct > LABELS_MAX)
+        return false;
+    size_t each = distinct <= LABELS_FEW ? 3 : LABEL_ROWS;
+    return distinct * each <= rows && (distinct <= LABELS_FEW || mean_bytes <= LABEL_BYTES);
+}
+
 /* Few distinct outputs, each several times: labels. Short ones: answers. Else text. */
 static guess guess_of(const fr_data *rows)
 {
@@ -45,7 +56,7 @@ static guess guess_of(const fr_data *rows)
     for (size_t i = 1; i < rows->n; i++)
         distinct += !fr_str_equal(sorted[i]->output, sorted[i - 1]->output);
     free(sorted);
-    if (distinct >= 2 && distinct <= LABELS_MAX && distinct * 3 <= rows->n)
+    if (are_labels(distinct, rows->n, bytes))
         return (guess){ FR_TASK_LABEL, distinct, 0.80, "accuracy" };
     if (bytes <= ANSWER_BYTES)
         return (guess){ FR_TASK_ANSWER, distinct, 0.60, "exact-match" };

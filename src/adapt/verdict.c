@@ -301,6 +301,14 @@ static void note_nearest(const fr_verdict_parts *p, const fr_verdict_rung *r, js
          p->task->target, r->rung->name, p->task->metric.name, q.value, q.low, q.high, more);
 }
 
+static size_t count_unfit(const fr_verdict_parts *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        n += strcmp(p->rungs[i].outcome->status, "unfit") == 0;
+    return n;
+}
+
 static void put_notes(const fr_verdict_parts *p, size_t chosen, bool modelled, const json_t *ties,
                       json_t *notes)
 {
@@ -338,6 +346,9 @@ static void put_notes(const fr_verdict_parts *p, size_t chosen, bool modelled, c
         for (size_t k = 0; k < json_array_size(o->notes); k++)
             note(notes, "%s: %s", r->name, json_string_value(json_array_get(o->notes, k)));
     }
+    if (p->n != 0 && count_unfit(p) == p->n)
+        note(notes, "no rung could be tried: name a model, or documents for answers to stand in; "
+                    "if the outputs are a set of labels, say kind: label");
     if (chosen == FR_CLIMB_NONE && !isnan(p->task->target)) {
         size_t best = FR_CLIMB_NONE;
         bool lower = p->task->metric.better == FR_BETTER_LOWER;
