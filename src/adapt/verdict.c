@@ -70,13 +70,15 @@ static horizon_figure horizon_of(const fr_verdict_parts *p, const fr_outcome *o)
     e.value_j = fr_horizon_j(&p->horizon, &cost[1], p->requests);
     e.high_j = fr_horizon_j(&p->horizon, &cost[2], p->requests);
     /* the machine is taken for as long as it works; always on: for the whole time */
-    double seconds = o->build.duration_s + p->requests * o->request.duration_s;
+    double loads = fr_horizon_loads(&p->horizon, &cost[1], p->requests);
+    double seconds =
+        o->build.duration_s + p->requests * o->request.duration_s + loads * o->load.duration_s;
+    double cpu_s = o->build.cpu_s + p->requests * o->request.cpu_s + loads * o->load.cpu_s;
     double reserved_s = p->horizon.hosting == FR_HOSTING_ALWAYS_ON
                             ? o->build.duration_s + p->horizon.days * 86400
                             : seconds;
     fr_carbon carbon = fr_carbon_of(e, p->place, fr_embodied_g(&p->host, reserved_s));
-    return (horizon_figure){ e, carbon.total_g, o->build.cpu_s + p->requests * o->request.cpu_s,
-                             seconds };
+    return (horizon_figure){ e, carbon.total_g, cpu_s, seconds };
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */

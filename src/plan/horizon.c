@@ -1,6 +1,7 @@
 #include "plan/horizon.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -31,6 +32,22 @@ double fr_horizon_j(const fr_horizon *h, const fr_option_cost *c, double request
         return NAN;
     double stay_awake_j = h->idle_power_w > 0 ? h->idle_power_w * horizon_s : INFINITY;
     return c->build_j + requests * c->request_j + fmin(requests * c->load_j, stay_awake_j);
+}
+
+double fr_horizon_loads(const fr_horizon *h, const fr_option_cost *c, double requests)
+{
+    switch (h->hosting) {
+    case FR_HOSTING_ALWAYS_ON:
+        return 1;
+    case FR_HOSTING_BATCH:
+        return h->days;
+    case FR_HOSTING_SLEEPS:
+    case FR_HOSTING_NONE:
+        break;
+    }
+    bool stays_awake =
+        h->idle_power_w > 0 && requests * c->load_j > h->idle_power_w * h->days * DAY_S;
+    return stays_awake ? 1 : requests;
 }
 
 static size_t least(const fr_horizon *h, const fr_option_cost *options, size_t n, double requests)

@@ -44,6 +44,12 @@ typedef struct {
 /** Energy of `requests` requests over the horizon [J]. */
 double fr_horizon_j(const fr_horizon *h, const fr_option_cost *c, double requests);
 
+/**
+ * How often the model is woken over the horizon: once (always on, or asleep never worth it), once a
+ * day (batch), for each request. Whoever counts seconds beside the joules counts these loads, too.
+ */
+double fr_horizon_loads(const fr_horizon *h, const fr_option_cost *c, double requests);
+
 /** From `requests` requests on, option `to` costs least (before: `from`). */
 typedef struct {
     double requests;

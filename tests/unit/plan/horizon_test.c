@@ -28,6 +28,19 @@ static void each_hosting_carries_its_own_idle(void **state)
     assert_float_equal(fr_horizon_j(&h, &c, 1e6), 1000 + 2e6 + 1e7, 1e-3);
 }
 
+/* The loads that are counted in seconds are those that the joules hold. */
+static void loads_are_those_that_the_energy_holds(void **state)
+{
+    (void)state;
+    fr_option_cost c = { .build_j = 0, .load_j = 10 };
+    for (int hosting = FR_HOSTING_BATCH; hosting >= FR_HOSTING_SLEEPS; hosting--) {
+        fr_horizon h = { .days = 3, .hosting = (fr_hosting)hosting, .idle_power_w = 0.5 };
+        assert_float_equal(fr_horizon_j(&h, &c, 100), 10 * fr_horizon_loads(&h, &c, 100), 1e-9);
+    }
+    fr_horizon h = { .days = 1, .hosting = FR_HOSTING_SLEEPS, .idle_power_w = 0.5 };
+    assert_float_equal(fr_horizon_loads(&h, &c, 1e6), 1, 0); /* waiting is cheaper than waking */
+}
+
 static void an_unknown_part_makes_the_sum_unknown(void **state)
 {
     (void)state;
@@ -106,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_hosting_carries_its_own_idle),
+        cmocka_unit_test(loads_are_those_that_the_energy_holds),
         cmocka_unit_test(an_unknown_part_makes_the_sum_unknown),
         cmocka_unit_test(crossings_are_those_that_walking_all_numbers_finds),
         cmocka_unit_test(one_option_or_none_never_crosses),
