@@ -31,7 +31,9 @@ static const fr_option OPTIONS[] = {
     { "day", 0, FR_OPTION_TEXT, "DATE", "unit: of that day (default today, UTC)" },
     { "from", 0, FR_OPTION_TEXT, "DATE", "unit: of the time from there" },
     { "to", 0, FR_OPTION_TEXT, "DATE", "unit: up to there" },
-    { "run", 0, FR_OPTION_TEXT, "ID", "unit: of that run" },
+    { "run", 0, FR_OPTION_TEXT, "ID", "unit: of that run; bundle: only that one" },
+    { "bundle", 0, FR_OPTION_TEXT, "FILE", "export: all that verify needs, as a tar file" },
+    { "key", 0, FR_OPTION_TEXT, "FILE", "bundle: sign by this Ed25519 key; verify: who must have" },
     { "at", 0, FR_OPTION_TEXT, "DATE", "change: when it was made (default now)" },
     FR_OPTIONS_END,
 };
@@ -413,8 +415,11 @@ static int export_runs(fr_cli *cli, fr_ledger *l, fr_err *err)
 {
     const char *format = fr_arg_text(cli, "format", "jsonl");
     const char *path = fr_arg_text(cli, "output", NULL);
+    const char *bundle = fr_arg_text(cli, "bundle", NULL);
     if (l == NULL)
         return fr_ledger_none(err);
+    if (bundle != NULL)
+        return fr_ledger_word_bundle(cli, l, bundle, err);
     if (path == NULL || strcmp(path, "-") == 0)
         return fr_ledger_export(l, format, stdout, err);
     FR_AUTO(fr_file_out) out = { 0 };
@@ -447,6 +452,10 @@ static int prune(fr_cli *cli, fr_ledger *l, fr_err *err)
 
 static int verify(fr_cli *cli, fr_ledger *l, fr_err *err)
 {
+    size_t n_words = 0;
+    char **words = fr_arg_rest(cli, &n_words);
+    if (n_words > 1)
+        return fr_ledger_word_verify_bundle(cli, words[1], err);
     size_t n_checked = 0, n_wrong = 0, size = 0;
     char *lines = NULL;
     FILE *out = open_memstream(&lines, &size);
@@ -540,7 +549,7 @@ const fr_command FR_COMMAND_ledger = {
     .run = run,
     .options = OPTIONS,
     .arguments = "[list | show ID | compare A B | unit NAME=N… | change TEXT | signal ID NAME | "
-                 "export | verify | prune]",
+                 "export | verify [BUNDLE] | prune]",
     .summary = "look at what was recorded, compare, date and count, check it, export it",
     .examples = "frugal ledger  # the latest runs\n"
                 "frugal ledger show last  # phases, devices, method and notes of the newest run\n"
@@ -550,6 +559,8 @@ const fr_command FR_COMMAND_ledger = {
                 "frugal ledger signal last uk  # by the grid of the hours of use\n"
                 "frugal ledger export --format csv -o runs.csv\n"
                 "frugal ledger verify  # every figure again, from the raw buckets\n"
+                "frugal ledger export --bundle evidence.tar --key key.pem  # then: verify "
+                "evidence.tar\n"
                 "frugal ledger prune --older-than 365\n",
     .more =
         "A run is shown by its id, by any head of it that only it has, or as `last`. Totals count\n"

@@ -12,6 +12,10 @@ int fr_ledger_word_change(fr_cli *cli, fr_ledger *l, fr_err *err);  /* ledger_un
 int fr_ledger_word_signal(fr_cli *cli, fr_ledger *l, fr_err *err);  /* ledger_hours.c */
 int fr_ledger_word_compare(fr_cli *cli, fr_ledger *l, fr_err *err); /* ledger_compare.c */
 
+int fr_ledger_word_bundle(fr_cli *cli, fr_ledger *l, const char *path, fr_err *err);
+int fr_ledger_word_verify_bundle(fr_cli *cli, const char *path,
+                                 fr_err *err); /* ledger_evidence.c */
+
 /** "--NAME TEXT" as a time; FR_E_USAGE shows how it is written. NULL leaves *out. */
 int fr_ledger_date(const char *option, const char *text, int64_t *out, fr_err *err);
 int fr_ledger_none(fr_err *err); /* FR_E_NOT_FOUND: nothing was recorded yet */
