@@ -294,7 +294,14 @@ static void tell_model(fr_cli *cli, const fr_token_cost *c)
     fr_text_j(c->high_j, high);
     fr_text_j(c->all_j, all);
     const char *about = c->method == FR_METHOD_MEASURED ? "" : "~";
-    if (c->way == FR_TOKENS_BY_QUIET || c->way == FR_TOKENS_BY_FIT)
+    bool told = c->way == FR_TOKENS_BY_QUIET || c->way == FR_TOKENS_BY_FIT;
+    if (told && !(c->low_j > 0))
+        fr_cli_tell(
+            cli,
+            "%s: at most %s%s a generated token; no cost could be told from the rest of the "
+            "machine's work (%.1f W without requests); %s%s with all of it; %.0f tokens",
+            model, about, high, c->idle_w, about, all, c->generated_tokens);
+    else if (told)
         fr_cli_tell(
             cli,
             "%s: %s%s a generated token (%s to %s) above the idle of %s%.1f W (%.1f to %.1f); "

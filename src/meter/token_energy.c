@@ -346,8 +346,9 @@ size_t fr_token_energy_tell(const fr_token_energy *t, fr_token_cost out[FR_SERVE
         if (isnan(e.token_j[c]))
             continue;
         o->way = e.way;
-        o->token_j = e.token_j[c];
-        range_of(o->token_j, half[c], &sum, &o->low_j, &o->high_j);
+        range_of(e.token_j[c], half[c], &sum, &o->low_j, &o->high_j);
+        o->token_j = fmax(e.token_j[c], 0); /* others' work fell while tokens were made: noise */
+        o->high_j = fmax(o->high_j, 0);
         if (t->n_models > 1)
             o->all_j = o->token_j + o->idle_w * sum.seconds / sum.generated[c];
     }

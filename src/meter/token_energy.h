@@ -12,6 +12,9 @@
  * quiet interval, the draw is fitted on the rate of tokens and the idle is where that line meets
  * zero; under a load that never changes there is no telling, and then only the whole is told.
  *
+ * Whatever else works on the machine is noise here: beside others' heavy work the range is wide,
+ * and where it begins at 0 no cost could be told from theirs.
+ *
  * The error bar is 95% from leaving out each of ten spans of time in turn (jackknife), widened by
  * the range of the meter. Tokens of prompts are not counted apart: their cost lies in the generated
  * ones. The last 720 intervals count. Source: Efron and Stein 1981 (jackknife of variance).

@@ -209,6 +209,22 @@ static void the_meters_range_and_method_go_along(void **state)
     fr_token_energy_free(t);
 }
 
+/* Others kept the machine as busy when no request ran: then nothing is told, and nothing below
+ * zero. */
+static void beside_heavy_work_of_others_the_range_begins_at_zero(void **state)
+{
+    (void)state;
+    fr_token_energy *t = fr_token_energy_new();
+    machine m = machine_of(1, 2, 3);
+    fr_token_cost cost[FR_SERVED_MODELS];
+    m.token_j[0] = -0.001;
+    for (int i = 0; i < 40; i++)
+        pass(&m, t, i % 2 == 0 ? 0 : 100, 0);
+    fr_token_energy_tell(t, cost);
+    assert_true(cost[0].token_j >= 0 && cost[0].low_j == 0 && cost[0].high_j >= 0);
+    fr_token_energy_free(t);
+}
+
 static void too_little_tells_nothing(void **state)
 {
     (void)state;
@@ -235,6 +251,7 @@ int main(void)
         cmocka_unit_test(the_error_bar_holds_what_it_says),
         cmocka_unit_test(a_restart_or_an_absence_counts_for_nothing),
         cmocka_unit_test(the_meters_range_and_method_go_along),
+        cmocka_unit_test(beside_heavy_work_of_others_the_range_begins_at_zero),
         cmocka_unit_test(too_little_tells_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
