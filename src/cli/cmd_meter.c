@@ -21,6 +21,8 @@ static const fr_option OPTIONS[] = {
     { "slurm-job", 0, FR_OPTION_LIST, "ID", "meter a job of Slurm on this node" },
     { "service", 0, FR_OPTION_LIST, "UNIT", "meter a service or scope of systemd" },
     { "for", 0, FR_OPTION_TEXT, "TIME", "with these: so long, as 30s or 5m (default: to its end)" },
+    { "period", 0, FR_OPTION_F64, "SECONDS",
+      "time between samples (default: what the sensors need)" },
     FR_OPTIONS_PLACE,
     { "market", 0, FR_OPTION_F64, "G", "market-based intensity [gCO2e/kWh] of your contract" },
     { "signal", 0, FR_OPTION_TEXT, "NAME", "hourly grid: uk, electricity-maps:FR, csv:FILE…" },

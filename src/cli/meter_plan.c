@@ -77,8 +77,13 @@ int fr_meter_plan_make(fr_cli *cli, fr_meter_plan *p, fr_err *err)
         .meter = { .sysfs = fr_arg_text(cli, "sysfs", NULL),
                    .procfs = fr_arg_text(cli, "procfs", NULL),
                    .nvml = fr_arg_text(cli, "nvml", NULL),
+                   .period_s = fr_arg_f64(cli, "period", 0),
                    .adopts = true },
     };
+    if (fr_arg_given(cli, "period") &&
+        !(p->run.meter.period_s >= 0.01 && p->run.meter.period_s <= 60))
+        return fr_fail(err, FR_E_USAGE, "As --period 0.1, for ten samples a second.",
+                       "--period takes 0.01 to 60 seconds, not %g", p->run.meter.period_s);
     FR_TRY(parse_market(cli, p, err));
     FR_TRY(parse_persona(cli, p, err));
     p->has_signal = fr_arg_given(cli, "signal");

@@ -15,7 +15,8 @@
 #include "meter/group.h"
 #include "meter/meter_priv.h"
 
-#define PERIOD_S       0.1
+#define PERIOD_MOST_S  1.25 /* who reads once a second spares the sampler its samples */
+#define PERIOD_LEAST_S 0.01
 #define FORGET_PER_CPU 0.1 /* [s] counters that disagree for long are believed as they are */
 
 /* Counted devices first: the models cover what those left. */
@@ -37,6 +38,7 @@ struct fr_meter {
     pthread_cond_t wake;
     bool closing;
     int64_t opened_ns, sampled_ns;
+    int64_t looked_ns;       /* when the last sample was taken, by our own clock */
     double busy_s, tree_s;   /* at the last sample */
     double debt_s;           /* busy time lent in advance, where the tree's clock ran ahead */
     double machine_s, gpu_s; /* since open */
@@ -61,6 +63,11 @@ fr_channel *fr_bench_add(fr_bench *bench, fr_device_kind kind, const char *fmt, 
     c->floor_w = INFINITY;
     c->reserved_ratio = bench->host->quota_threads / bench->host->n_threads;
     return c;
+}
+
+void fr_bench_need(fr_bench *bench, double period_s)
+{
+    bench->period_s = FR_MIN(bench->period_s, period_s);
 }
 
 void fr_bench_note(fr_bench *bench, const char *fmt, ...)
@@ -129,23 +136,23 @@ static void sample(fr_meter *m, bool thoroughly)
     }
     m->machine_s += window.busy_s;
     m->samples++;
+    m->looked_ns = fr_now_monotonic_ns();
     m->meter_cpu_s += thread_cpu_s() - cpu_before_s;
 }
 
 static void *sampler(void *user)
 {
     fr_meter *m = user;
-    int64_t period_ns = (int64_t)(m->options.period_s * 1e9), due_ns = fr_now_monotonic_ns();
+    int64_t period_ns = (int64_t)(m->options.period_s * 1e9);
     pthread_mutex_lock(&m->lock);
     while (!m->closing) {
-        int64_t now = fr_now_monotonic_ns();
-        due_ns = due_ns + period_ns > now ? due_ns + period_ns : now + period_ns;
-        struct timespec due = { due_ns / 1000000000, due_ns % 1000000000 };
-        int rc = 0;
-        while (!m->closing && rc != ETIMEDOUT)
-            rc = pthread_cond_timedwait(&m->wake, &m->lock, &due);
-        if (!m->closing)
+        int64_t due_ns = m->looked_ns + period_ns; /* whoever reads moves it on */
+        if (fr_now_monotonic_ns() >= due_ns) {
             sample(m, false);
+            continue;
+        }
+        struct timespec due = { due_ns / 1000000000, due_ns % 1000000000 };
+        pthread_cond_timedwait(&m->wake, &m->lock, &due);
     }
     m->meter_cpu_s = fmax(m->meter_cpu_s, thread_cpu_s());
     pthread_mutex_unlock(&m->lock);
@@ -176,8 +183,6 @@ static void take_options(fr_meter *m, const fr_meter_options *options)
     copy_root(m->sysfs, m->options.sysfs, "/sys");
     copy_root(m->procfs, m->options.procfs, "/proc");
     copy_root(m->nvml, m->options.nvml, "libnvidia-ml.so.1");
-    if (!(m->options.period_s > 0))
-        m->options.period_s = PERIOD_S;
     fr_host_read(m->procfs, m->sysfs, &m->host);
     if (m->options.group != NULL)
         take_limits(m);
@@ -188,6 +193,7 @@ static void take_options(fr_meter *m, const fr_meter_options *options)
         .is_moved = m->options.sysfs != NULL || m->options.procfs != NULL,
         .host = &m->host,
         .channels = m->channels,
+        .period_s = PERIOD_MOST_S,
     };
 }
 
@@ -226,8 +232,12 @@ int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
         SENSORS[i]->open(&m->bench, &m->states[i]);
         m->count[i] = m->bench.n_channels - m->first[i];
     }
+    if (!(m->options.period_s > 0))
+        m->options.period_s = m->bench.period_s;
+    m->options.period_s = FR_MAX(m->options.period_s, PERIOD_LEAST_S);
     m->opened_ns = m->sampled_ns = now_ns(m);
     m->missed = (uint64_t)fr_tree_sample(m->tree, true, &m->busy_s, &m->tree_s);
+    m->looked_ns = fr_now_monotonic_ns();
     int rc = m->options.no_thread ? 0 : start_thread(m, err);
     if (rc != 0) {
         fr_meter_close(m);
@@ -237,29 +247,45 @@ int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
     return 0;
 }
 
-int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err)
+static void read_sums(fr_meter *m, bool thoroughly, fr_reading *out)
 {
-    (void)err;
     pthread_mutex_lock(&m->lock);
-    sample(m, true);
-    *out = (fr_reading){
-        .monotonic_ns = m->sampled_ns,
-        .unix_ns = fr_now_unix_ns(),
-        .duration_s = (double)(m->sampled_ns - m->opened_ns) * 1e-9,
-        .cpu_s = m->tree_s,
-        .machine_cpu_s = m->machine_s,
-        .gpu_s = m->has_gpu_share ? m->gpu_s : NAN,
-        .meter_cpu_s = m->meter_cpu_s,
-        .samples = m->samples,
-        .missed = m->missed,
-    };
+    sample(m, thoroughly);
+    out->monotonic_ns = m->sampled_ns;
+    out->unix_ns = fr_now_unix_ns();
+    out->duration_s = (double)(m->sampled_ns - m->opened_ns) * 1e-9;
+    out->cpu_s = m->tree_s;
+    out->machine_cpu_s = m->machine_s;
+    out->gpu_s = m->has_gpu_share ? m->gpu_s : NAN;
+    out->meter_cpu_s = m->meter_cpu_s;
+    out->samples = m->samples;
+    out->missed = m->missed;
+    out->n_devices = 0;
     memcpy(out->note, m->bench.note, sizeof out->note);
     for (size_t i = 0; i < m->bench.n_channels; i++) {
         if (!m->channels[i].is_hidden)
             fr_channel_read(&m->channels[i], &out->devices[out->n_devices++]);
     }
     pthread_mutex_unlock(&m->lock);
+}
+
+int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err)
+{
+    (void)err;
+    read_sums(m, true, out);
     return 0;
+}
+
+int fr_meter_peek(fr_meter *m, fr_reading *out, fr_err *err)
+{
+    (void)err;
+    read_sums(m, false, out);
+    return 0;
+}
+
+double fr_meter_period_s(const fr_meter *m)
+{
+    return m->options.period_s;
 }
 
 void fr_meter_tell_cpu(fr_meter *m, double tree_cpu_s)

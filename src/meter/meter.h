@@ -45,14 +45,15 @@ typedef struct {
     const char *nvml;           /* library to load; NULL: libnvidia-ml.so.1; "" : none */
     pid_t pid;                  /* root of the tree; 0: this process */
     const char *group; /* folder of a control group (fr_group_find) to meter instead of a tree */
-    bool adopts;       /* whatever this process adopts (PR_SET_CHILD_SUBREAPER) is the tree's */
-    double period_s;   /* of sampling; 0: 0.1 */
+    bool adopts;       /* pid was just started and has no children; whatever this process adopts from
+                          now on (PR_SET_CHILD_SUBREAPER) is the tree's, what was there is not */
+    double period_s;   /* of sampling; 0: what the sensors need, see fr_meter_period_s() */
     bool no_thread;    /* the caller samples by fr_meter_read() alone (tests, replays) */
     int64_t (*now_ns)(void *user); /* replay clock; NULL: CLOCK_MONOTONIC */
     void *user;
 } fr_meter_options;
 
-#define FR_METER_DEVICES 48
+#define FR_METER_DEVICES 64
 
 /** What one device drew since the meter opened (or in a window). */
 typedef struct {
@@ -73,14 +74,16 @@ typedef struct {
 typedef struct {
     int64_t monotonic_ns, unix_ns; /* a window: of its end */
     double duration_s;             /* since open, or of the window */
-    fr_device_reading devices[FR_METER_DEVICES];
+    double cpu_s, machine_cpu_s;   /* CPU time of the tree; of the whole machine (busy) */
+    double gpu_s;                  /* GPU time of the tree; NAN where nobody can say */
+    double meter_cpu_s;            /* what metering itself took */
+    uint64_t samples, missed; /* missed: reads that failed, whose interval was joined or named */
+    char note[256];           /* why something is modelled and what would mend it; may be "" */
     size_t n_devices;
-    double cpu_s, machine_cpu_s; /* CPU time of the tree; of the whole machine (busy) */
-    double gpu_s;                /* GPU time of the tree; NAN where nobody can say */
-    double meter_cpu_s;          /* what metering itself took */
-    uint64_t samples, missed;    /* missed: reads that failed, whose interval was joined or named */
-    char note[256];              /* why something is modelled and what would mend it; may be "" */
+    fr_device_reading devices[FR_METER_DEVICES]; /* those beyond n_devices are undefined */
 } fr_reading;
+/** Copies what is there, which is far less than what there is room for. */
+void fr_reading_copy(fr_reading *to, const fr_reading *from);
 
 /** Time that a process worked a device that tells of its processes (GPU), since the meter opened.
  */
@@ -94,6 +97,8 @@ typedef struct {
 int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err);
 /** Takes a sample now and tells the sums. One thread at a time; the sampler has its own. */
 int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);
+/** The same for less, for who looks often: children that came and went lately may be late. */
+int fr_meter_peek(fr_meter *m, fr_reading *out, fr_err *err);
 /**
  * The CPU time that the tree took since the meter opened, by one who knows it better: who waited
  * for the root has it to the microsecond from wait4(). It never lowers what was seen. Before the
@@ -102,6 +107,13 @@ int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);
 void fr_meter_tell_cpu(fr_meter *m, double tree_cpu_s);
 /** Who worked such devices, up to cap of them; the number. As of the latest sample. */
 size_t fr_meter_device_users(fr_meter *m, fr_device_user *out, size_t cap);
+/**
+ * Time between two samples [s]. Counters and curves are read once a second: whole joules lie
+ * between two reads however far they are apart, and a reading takes one at its very moment. What
+ * tells watts alone is read ten times a second, and a counter that could wrap twice as often as
+ * half its range at full draw asks.
+ */
+double fr_meter_period_s(const fr_meter *m);
 void fr_meter_close(fr_meter *m); /* NULL is fine; after it nothing wakes up */
 
 /** later - earlier, device by device, of one meter. */

@@ -86,6 +86,7 @@ typedef struct {
     size_t n_channels;
     int packages_seen, packages_counted;
     bool dram_counted;
+    double period_s; /* the shortest that a sensor asked for */
     char note[256];
     bool (*in_tree)(void *tree, pid_t pid);
     void *tree;
@@ -93,6 +94,8 @@ typedef struct {
 /** NULL when the meter has no room for more. Zeroed but for name, kind and shares. */
 fr_channel *fr_bench_add(fr_bench *bench, fr_device_kind kind, const char *fmt, ...)
     FR_PRINTF(3, 4);
+/** Samples must not be further apart than this. */
+void fr_bench_need(fr_bench *bench, double period_s);
 void fr_bench_note(fr_bench *bench, const char *fmt, ...) FR_PRINTF(2, 3);
 
 /** A row of the table of sensors. */

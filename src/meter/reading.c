@@ -41,9 +41,15 @@ static void subtract(fr_device_reading *a, const fr_device_reading *b)
     a->capacity_s -= b->capacity_s;
 }
 
+void fr_reading_copy(fr_reading *to, const fr_reading *from)
+{
+    memmove(to, from, offsetof(fr_reading, devices) + from->n_devices * sizeof from->devices[0]);
+}
+
 void fr_reading_between(const fr_reading *earlier, const fr_reading *later, fr_reading *out)
 {
-    fr_reading window = *later;
+    fr_reading window;
+    fr_reading_copy(&window, later);
     window.duration_s = (double)(later->monotonic_ns - earlier->monotonic_ns) * 1e-9;
     window.cpu_s -= earlier->cpu_s;
     window.machine_cpu_s -= earlier->machine_cpu_s;
@@ -56,7 +62,7 @@ void fr_reading_between(const fr_reading *earlier, const fr_reading *later, fr_r
         if (before != NULL)
             subtract(&window.devices[i], before);
     }
-    *out = window;
+    fr_reading_copy(out, &window);
 }
 
 typedef enum { ACTIVE, IDLE, TOTAL, MACHINE } part;

@@ -19,6 +19,8 @@
 #include "run/share.h"
 
 #define FLUSH_S          1.0
+#define WRITE_MOST_S     10.0
+#define WRITES_PER_LIFE  10 /* what is not written yet is a tenth of the run's age at most */
 #define BUCKET_MOST_S    60.0
 #define BUCKETS_PER_LIFE 60 /* a bucket grows with its run's age: 1 s first, then age / 60 */
 #define SO_FAR_FRESH_NS  100000000
@@ -43,9 +45,10 @@ struct fr_run {
     fr_host host;
     fr_embodied embodied;
     fr_phase root;
-    fr_phase *inner; /* the innermost open one; the root when there is none */
-    fr_reading last; /* at the latest border */
-    int first_rc;    /* the first failure of a flush */
+    fr_phase *inner;    /* the innermost open one; the root when there is none */
+    fr_reading last;    /* at the latest border */
+    int64_t written_ns; /* when a bucket was last written */
+    int first_rc;       /* the first failure of a flush */
     fr_err first_err;
     bool lost;         /* a bucket was closed that could not be written: told at the end */
     fr_work_book work; /* has its own lock */
@@ -171,7 +174,7 @@ static int write_bucket(fr_run *run, fr_phase *phase, const fr_reading *now, fr_
 /* A border: the time since the last one belongs to the innermost phase. */
 static int border(fr_run *run, bool close_bucket, fr_reading *now, fr_err *err)
 {
-    FR_TRY(fr_meter_read(run->meter, now, err));
+    FR_TRY((close_bucket ? fr_meter_read : fr_meter_peek)(run->meter, now, err));
     if (now->unix_ns <
         run->last.unix_ns) /* somebody set the clock back: time goes on all the same */
         now->unix_ns = run->last.unix_ns + (now->monotonic_ns - run->last.monotonic_ns);
@@ -181,17 +184,24 @@ static int border(fr_run *run, bool close_bucket, fr_reading *now, fr_err *err)
     reading_add(&phase->own, window);
     fr_work_settle(&run->work, window);
     free(window);
-    run->last = *now;
+    fr_reading_copy(&run->last, now);
+    double run_age_s = (double)(now->monotonic_ns - run->root.begin.monotonic_ns) * 1e-9;
+    double unwritten_s = (double)(now->monotonic_ns - run->written_ns) * 1e-9;
+    double write_s = FR_MIN(FR_MAX(FLUSH_S, run_age_s / WRITES_PER_LIFE), WRITE_MOST_S);
+    if (!close_bucket && unwritten_s < 0.95 * write_s)
+        return 0;
 
     fr_err flush_err = { 0 };
     int rc = write_bucket(run, phase, now, &flush_err);
+    if (rc == 0)
+        run->written_ns = now->monotonic_ns;
     remember(run, rc, &flush_err);
     run->lost |= rc != 0 && close_bucket;
     double age_s = (double)(now->monotonic_ns - phase->begin.monotonic_ns) * 1e-9;
     double span_s = FR_MIN(FR_MAX(FLUSH_S, age_s / BUCKETS_PER_LIFE), BUCKET_MOST_S);
     double open_s = (double)(now->monotonic_ns - phase->bucket.monotonic_ns) * 1e-9;
     if (rc == 0 && (close_bucket || open_s >= 0.95 * span_s))
-        phase->bucket = *now;
+        fr_reading_copy(&phase->bucket, now);
     return 0;
 }
 
@@ -221,7 +231,7 @@ static void *flush_always(void *user)
 static void used_of(const fr_run *run, const fr_reading *window, double flops, uint64_t tokens,
                     fr_used *out)
 {
-    out->reading = *window;
+    fr_reading_copy(&out->reading, window);
     out->duration_s = window->duration_s;
     out->cpu_s = window->cpu_s;
     out->gpu_s = window->gpu_s;
@@ -416,8 +426,8 @@ static int begin(fr_run *run, const fr_run_options *options, fr_err *err)
     tell_children(run); /* before the meter has a thread */
     FR_TRY(fr_meter_open(&options->meter, &run->meter, err));
     FR_TRY(fr_meter_read(run->meter, &run->root.begin, err));
-    run->root.bucket = run->root.begin;
-    run->last = run->root.begin;
+    fr_reading_copy(&run->root.bucket, &run->root.begin);
+    fr_reading_copy(&run->last, &run->root.begin);
     run->flushing =
         !options->meter.no_thread && pthread_create(&run->flusher, NULL, flush_always, run) == 0;
     return 0;
@@ -496,7 +506,7 @@ fr_energy fr_run_so_far(fr_run *run)
     fr_reading *window = FR_NEW(fr_reading);
     if (fr_now_monotonic_ns() - run->last.monotonic_ns < SO_FAR_FRESH_NS ||
         fr_meter_read(run->meter, now, NULL) != 0)
-        *now = run->last;
+        fr_reading_copy(now, &run->last);
     fr_reading_between(&run->root.begin, now, window);
     fr_energy total = fr_reading_total(window);
     free(now);
@@ -548,7 +558,7 @@ int fr_phase_begin(fr_run *run, const char *kind, const char *name, fr_phase **o
             rc = fr_ledger_begin(run->ledger, r, err);
     }
     if (rc == 0) {
-        phase->bucket = phase->begin;
+        fr_reading_copy(&phase->bucket, &phase->begin);
         run->inner = phase;
         *out = phase;
     }
@@ -608,7 +618,7 @@ static int end_inner(fr_run *run, const fr_reading *now, const char *status, fr_
     fr_phase *phase = run->inner;
     int rc = record_end(run, phase, now, status, 0, used, err);
     run->inner = phase->outer;
-    run->inner->bucket = *now;
+    fr_reading_copy(&run->inner->bucket, now);
     free((char *)phase->record.kind);
     free((char *)phase->record.name);
     free(phase);
@@ -634,7 +644,7 @@ int fr_phase_end(fr_phase *phase, const char *status, fr_used *used, fr_err *err
     take_work(run);
     int rc = border(run, true, now, err);
     if (rc != 0)
-        *now = run->last; /* the phase ends where it was last seen */
+        fr_reading_copy(now, &run->last); /* the phase ends where it was last seen */
     while (is_open(run, phase)) {
         int end_rc = end_inner(run, now, status, scratch, err);
         rc = rc != 0 ? rc : end_rc;
@@ -685,7 +695,7 @@ int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr
     take_work(run);
     int rc = border(run, true, now, err);
     if (rc != 0)
-        *now = run->last;
+        fr_reading_copy(now, &run->last);
     while (run->inner != &run->root) {
         int end_rc = end_inner(run, now, status, whole, err);
         rc = rc != 0 ? rc : end_rc;

@@ -9,9 +9,10 @@
  *     FR_TRY(fr_run_end(run, "done", 0, &total, &remainder, err));
  *
  * Phases nest; the innermost open phase gets the energy of its time, the rest of the run's own time
- * is the remainder and stays visible. What is flushed (once a second and at every border) outlives
- * the process; a run left open when it dies is marked interrupted by whoever looks next. On a
- * signal the command ends its run itself ("interrupted").
+ * is the remainder and stays visible. What is flushed (at every border, once a second while a run
+ * is young, then at each tenth of its age, at least each ten seconds) outlives the process; a run
+ * left open when it dies is marked interrupted by whoever looks next. On a signal the command ends
+ * its run itself ("interrupted").
  *
  * A program that is started while a run is open finds its id in FRUGAL_RUN and becomes its child;
  * set at begin and put back at the end, so begin a run before other threads read the environment.

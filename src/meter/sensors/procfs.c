@@ -19,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +33,12 @@
 #include "base/mem.h"
 #include "meter/meter_priv.h"
 
-#define PIDS_MOST        4194304 /* PID_MAX_LIMIT */
-#define SCAN_SHARE       4000    /* a scan may take one part in so many of the time */
+#define SCAN_SHARE       4000 /* a scan may take one part in so many of the time */
 #define SCAN_WAIT_MOST_S 5.0
 #define STAT_TEXT        1024
 #define LISTING_BYTES    32768
+#define CPU_FIELDS       7 /* user nice system idle iowait irq softirq */
+#define LINES_FROM_END   8 /* processes, procs_running, procs_blocked, softirq */
 
 typedef struct {
     pid_t pid, parent;
@@ -50,13 +52,18 @@ struct fr_tree {
     bool is_moved; /* a recorded tree: no CPU clocks, files may be replaced */
     pid_t root;
     bool is_self, was_seen;
+    bool is_new;   /* until the first scan: the root has no children, so nobody is asked for his
+                      parent */
     pid_t adopter; /* 0: none */
     double tick_s;
-    member *members;
+    member *members; /* by pid */
     size_t n_members, cap;
-    uint8_t *known; /* bit per pid: seen, and not of the tree */
+    pid_t *known; /* seen, and not of the tree; in order */
+    size_t n_known, known_cap;
+    pid_t *listed; /* while scanning: what will be known */
+    size_t n_listed, listed_cap;
     double orphaned_s, at_open_s, so_far_s;
-    uint64_t forks, forks_scanned;
+    uint64_t forks, forks_scanned, forks_read; /* read: when every stat file was */
     bool has_forks;
     int64_t next_scan_ns;
     int missed;
@@ -80,24 +87,36 @@ static double thread_cpu_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static bool bit_of(const uint8_t *bits, pid_t pid)
+/* The first member whose pid is not below. */
+static size_t place_of(const fr_tree *t, pid_t pid)
 {
-    return pid > 0 && pid < PIDS_MOST && (bits[pid / 8] >> (pid % 8) & 1) != 0;
-}
-
-static void set_bit(uint8_t *bits, pid_t pid)
-{
-    if (pid > 0 && pid < PIDS_MOST)
-        bits[pid / 8] |= (uint8_t)(1u << (pid % 8));
+    size_t low = 0, high = t->n_members;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->members[middle].pid < pid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static member *find_member(const fr_tree *t, pid_t pid)
 {
-    for (size_t i = 0; i < t->n_members; i++) {
-        if (t->members[i].pid == pid)
-            return &t->members[i];
-    }
-    return NULL;
+    size_t at = place_of(t, pid);
+    return at < t->n_members && t->members[at].pid == pid ? &t->members[at] : NULL;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+    pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+    return (x > y) - (x < y);
+}
+
+static bool is_known(const fr_tree *t, pid_t pid)
+{
+    return t->n_known > 0 &&
+           bsearch(&pid, t->known, t->n_known, sizeof t->known[0], by_pid) != NULL;
 }
 
 /* Parses PID/stat; the name may hold blanks and parentheses, so from its last one on. */
@@ -164,67 +183,89 @@ static bool read_member(fr_tree *t, member *m)
     return true;
 }
 
-/* Takes pid in, if its line of parents leads to a member. */
-static bool try_join(fr_tree *t, pid_t pid)
+/* Takes m in, if its parent is a member; so is a child whose parent joined before it. */
+static bool try_join(fr_tree *t, member *m)
 {
-    member m = { .pid = pid, .is_present = true };
-    if (!read_stat(t, pid, &m))
-        return false; /* gone already: its time is in whoever waited for it */
-    bool adopted = t->adopter != 0 && m.parent == t->adopter;
-    if (pid != t->root && !adopted && find_member(t, m.parent) == NULL)
+    bool adopted = t->adopter != 0 && m->parent == t->adopter;
+    if (m->pid != t->root && !adopted && find_member(t, m->parent) == NULL)
         return false;
     if (!t->is_moved)
-        read_clock(pid, &m.own_s);
+        read_clock(m->pid, &m->own_s);
+    m->is_present = true;
     FR_GROW(t->members, t->n_members, t->cap);
-    t->members[t->n_members++] = m;
+    size_t at = place_of(t, m->pid);
+    memmove(&t->members[at + 1], &t->members[at], (t->n_members++ - at) * sizeof t->members[0]);
+    t->members[at] = *m;
     return true;
 }
 
-/* Lists the pids there are. strangers: new ones that are not of the tree, to be tried again. */
-static void scan(fr_tree *t)
+/* The pids there are, in t->listed. */
+static bool list(fr_tree *t)
 {
-    pid_t *strangers = NULL;
-    size_t n_strangers = 0, cap = 0;
-    uint8_t *known = NULL;
     int fd = openat(t->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return;
-    known = calloc(PIDS_MOST / 8, 1); /* touched only where pids are */
-    if (known == NULL) {
-        close(fd);
-        return;
-    }
+        return false;
+    bool in_order = true;
+    t->n_listed = 0;
     for (long n; (n = syscall(SYS_getdents64, fd, t->text, LISTING_BYTES)) > 0;) {
         for (long at = 0; at < n;) {
             const struct listed *entry = (const void *)(t->text + at);
             at += entry->length;
             if (entry->name[0] < '1' || entry->name[0] > '9')
                 continue;
-            pid_t pid = (pid_t)strtol(entry->name, NULL, 10);
-            if (bit_of(t->known, pid)) {
-                set_bit(known, pid);
-            } else if (find_member(t, pid) == NULL && !try_join(t, pid)) {
-                FR_GROW(strangers, n_strangers, cap);
-                strangers[n_strangers++] = pid;
-            }
+            pid_t pid = 0;
+            for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
+                pid = pid > INT_MAX / 10 - 1 ? pid : pid * 10 + (*digit - '0');
+            FR_GROW(t->listed, t->n_listed, t->listed_cap);
+            in_order &= t->n_listed == 0 || t->listed[t->n_listed - 1] < pid;
+            t->listed[t->n_listed++] = pid;
         }
     }
     close(fd);
-    /* A child may be listed before its parent: until nobody joins any more. */
-    for (bool joined = true; joined;) {
-        joined = false;
-        for (size_t i = 0; i < n_strangers; i++) {
-            if (strangers[i] != 0 && try_join(t, strangers[i])) {
-                strangers[i] = 0;
-                joined = true;
-            }
+    if (!in_order) /* the kernel lists in order; a recorded tree need not */
+        qsort(t->listed, t->n_listed, sizeof t->listed[0], by_pid);
+    return true;
+}
+
+/* Asks whoever is new for his parent. Those that are not of the tree are known from here on. */
+static void scan(fr_tree *t)
+{
+    member *strangers = NULL;
+    size_t n_strangers = 0, cap = 0, n_kept = 0;
+    if (!list(t))
+        return;
+    for (size_t i = 0; i < t->n_listed && !t->is_new; i++) {
+        member m = { .pid = t->listed[i] };
+        if (is_known(t, m.pid) || find_member(t, m.pid) != NULL)
+            continue;
+        if (!read_stat(t, m.pid, &m)) {
+            t->listed[i] = 0; /* gone already: its time is in whoever waited for it */
+            continue;
         }
+        if (try_join(t, &m))
+            continue;
+        FR_GROW(strangers, n_strangers, cap);
+        strangers[n_strangers++] = m;
     }
-    for (size_t i = 0; i < n_strangers; i++)
-        set_bit(known, strangers[i]);
+    /* A child may be listed before its parent: until nobody joins any more. */
+    for (bool joined = n_strangers > 0; joined;) {
+        joined = false;
+        for (size_t i = 0; i < n_strangers; i++)
+            joined |= find_member(t, strangers[i].pid) == NULL && try_join(t, &strangers[i]);
+    }
     free(strangers);
-    free(t->known);
-    t->known = known;
+    t->is_new = false;
+    for (size_t i = 0; i < t->n_listed; i++) {
+        if (t->listed[i] != 0 && find_member(t, t->listed[i]) == NULL)
+            t->listed[n_kept++] = t->listed[i];
+    }
+    pid_t *spare = t->known;
+    size_t spare_cap = t->known_cap;
+    t->known = t->listed;
+    t->known_cap = t->listed_cap;
+    t->n_known = n_kept;
+    t->listed = spare;
+    t->listed_cap = spare_cap;
 }
 
 /* Something may have come or gone, and the last look has been paid for. */
@@ -306,6 +347,23 @@ static void read_members(fr_tree *t, bool forked)
         drop_absent(t);
 }
 
+/* Whole numbers, blanks between; how many there were. */
+static int numbers(const char *at, uint64_t *out, int most)
+{
+    int n = 0;
+    for (; n < most; n++) {
+        while (*at == ' ')
+            at++;
+        if (*at < '0' || *at > '9')
+            break;
+        uint64_t value = 0;
+        while (*at >= '0' && *at <= '9')
+            value = value * 10 + (uint64_t)(*at++ - '0');
+        out[n] = value;
+    }
+    return n;
+}
+
 static int read_machine(fr_tree *t, double *busy_s)
 {
     *busy_s = NAN;
@@ -318,17 +376,23 @@ static int read_machine(fr_tree *t, double *busy_s)
     if (n <= 0)
         return 1;
     t->text[n] = '\0';
-    unsigned long long user, nice, system, idle, iowait, irq = 0, softirq = 0;
-    if (sscanf(t->text, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-               &iowait, &irq, &softirq) < 4)
+    uint64_t ticks[CPU_FIELDS] = { 0 };
+    if (n < 4 || memcmp(t->text, "cpu ", 4) != 0 || numbers(t->text + 4, ticks, CPU_FIELDS) < 4)
         return 1;
-    *busy_s = (double)(user + nice + system + irq + softirq) * t->tick_s;
+    *busy_s = (double)(ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) * t->tick_s;
     /* On a machine of many processors the line lies beyond the text: then every sample scans,
-     * as often as its cost allows. */
-    const char *forks = strstr(t->text, "\nprocesses ");
-    t->has_forks = forks != NULL;
-    if (forks != NULL)
-        t->forks = strtoull(forks + 11, NULL, 10);
+     * as often as its cost allows. It is the third line from the end. */
+    const char *at = t->text + n;
+    t->has_forks = false;
+    for (int line = 0; line < LINES_FROM_END && !t->has_forks; line++) {
+        while (at > t->text && at[-1] != '\n')
+            at--;
+        t->has_forks = memcmp(at, "processes ", FR_MIN((size_t)(t->text + n - at), 10)) == 0 &&
+                       t->text + n - at > 10 && numbers(at + 10, &t->forks, 1) == 1;
+        if (at == t->text)
+            break;
+        at--;
+    }
     return 0;
 }
 
@@ -343,7 +407,11 @@ int fr_tree_sample(fr_tree *t, bool thoroughly, double *busy_s, double *tree_s)
     }
     bool due = is_due(t);
     double began_s = due ? thread_cpu_s() : 0;
-    read_members(t, due || thoroughly);
+    /* Nobody waits for a child that was not born, or that we would not see vanish. */
+    bool may_have_waited = t->is_moved || !t->has_forks || t->forks_read != t->forks;
+    read_members(t, due || (thoroughly && may_have_waited));
+    if (thoroughly && t->forks_scanned == t->forks)
+        t->forks_read = t->forks;
     if (due) {
         scan(t);
         pay(t, began_s);
@@ -367,10 +435,11 @@ fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts
     t->root = root;
     t->is_self = root == getpid();
     t->adopter = adopts ? getpid() : 0;
+    t->is_new = adopts && !is_moved;
     t->tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
-    t->known = fr_array(PIDS_MOST / 8, 1);
     t->text = fr_array(LISTING_BYTES, 1);
-    t->was_seen = try_join(t, root);
+    member m = { .pid = root };
+    t->was_seen = read_stat(t, root, &m) && try_join(t, &m);
     double busy_s, tree_s;
     fr_tree_sample(t, true, &busy_s, &tree_s);
     t->next_scan_ns = 0; /* the first scan read everything; those after it read what is new */
@@ -427,6 +496,7 @@ void fr_tree_close(fr_tree *t)
     fr_group_clock_close(t->group);
     free(t->members);
     free(t->known);
+    free(t->listed);
     free(t->text);
     free(t);
 }

@@ -259,6 +259,30 @@ static void a_stranger_is_not_of_the_tree_and_neither_are_its_children(void **st
     tree_free(&t);
 }
 
+/* Half of them are the tree's, in a chain of families; numbers run against the order of birth. */
+static void ten_thousand_processes_are_told_apart(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    for (int i = 0; i < 5000; i++) {
+        int pid = 20000 - 2 * i, parent = i < 10 ? ROOT_PID : 20000 - 2 * (i / 10);
+        tree_process(&t, pid, parent, 0, 0);
+        tree_process(&t, pid + 1, 1, 0, 0);
+    }
+    t.forks += 10000;
+    tree_pass(&t, 1, 0);
+    close_to(tree_read(m).cpu_s, 0, 1e-9);
+    for (int i = 0; i < 5000; i += 50) {
+        tree_process(&t, 20000 - 2 * i, i < 10 ? ROOT_PID : 20000 - 2 * (i / 10), 3, 0);
+        tree_process(&t, 20000 - 2 * i + 1, 1, 5, 0);
+    }
+    tree_pass(&t, 8, 8);
+    close_to(tree_read(m).cpu_s, 3, 1e-9); /* 100 of ours took 30 ms each */
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
 static void rubbish_in_the_process_files_ends_nothing(void **state)
 {
     (void)state;
@@ -289,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_whole_branch_that_ends_at_once_counts_once),
         cmocka_unit_test(what_was_before_the_meter_is_not_counted),
         cmocka_unit_test(a_stranger_is_not_of_the_tree_and_neither_are_its_children),
+        cmocka_unit_test(ten_thousand_processes_are_told_apart),
         cmocka_unit_test(rubbish_in_the_process_files_ends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
