@@ -45,10 +45,10 @@ typedef struct {
     const char *nvml;           /* library to load; NULL: libnvidia-ml.so.1; "" : none */
     pid_t pid;                  /* root of the tree; 0: this process */
     const char *group; /* folder of a control group (fr_group_find) to meter instead of a tree */
-    bool adopts;       /* pid was just started and has no children; whatever this process adopts from
-                          now on (PR_SET_CHILD_SUBREAPER) is the tree's, what was there is not */
-    double period_s;   /* of sampling; 0: what the sensors need, see fr_meter_period_s() */
-    bool no_thread;    /* the caller samples by fr_meter_read() alone (tests, replays) */
+    bool adopts;     /* pid was just started and has no children; whatever this process adopts from
+                        now on (PR_SET_CHILD_SUBREAPER) is the tree's, what was there is not */
+    double period_s; /* of sampling; 0: what the sensors need, see fr_meter_period_s() */
+    bool no_thread;  /* the caller samples by fr_meter_read() alone (tests, replays) */
     int64_t (*now_ns)(void *user); /* replay clock; NULL: CLOCK_MONOTONIC */
     void *user;
 } fr_meter_options;
