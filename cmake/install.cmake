@@ -13,6 +13,7 @@ if(TARGET frugal)
     install(TARGETS frugal RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     install(TARGETS libfrugal LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
     install(FILES ${PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/frugal)
+    install(FILES ${CMAKE_SOURCE_DIR}/python/frugal.py DESTINATION ${CMAKE_INSTALL_DATADIR}/frugal)
     install(FILES ${CMAKE_BINARY_DIR}/frugal.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
     install(FILES ${CMAKE_SOURCE_DIR}/models/frugal-tiny.gguf DESTINATION ${CMAKE_INSTALL_DATADIR}/frugal OPTIONAL)
     # The service of `frugal monitor`, with the place of the program, and its dashboard.

@@ -12,7 +12,7 @@
 
 #include "cli/cli_priv.h"
 
-#define NAME_BYTES 64
+#define ENV_BYTES 1024 /* less than a pipe takes at once */
 
 /* Passed on when somebody sends them to us; what the terminal's keys send goes to the whole
  * foreground group, the child included. Stop and continue are left to the system. */
@@ -20,17 +20,19 @@ static const int PASSED_ON[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGU
 
 static void become(char **argv, const int go[2], const int failed[2], const sigset_t *mask)
 {
-    char value[NAME_BYTES * 2] = "";
+    char text[ENV_BYTES] = "", *rest = NULL;
     close(go[1]); /* the pipe must end when frugal lets go of it, whoever else was started */
     close(failed[0]);
     int failed_fd = failed[1];
-    ssize_t n = read(go[0], value, sizeof value - 1);
+    ssize_t n = read(go[0], text, sizeof text - 1);
     if (n <= 0)
         _exit(125); /* abandoned */
-    char *equals = strchr(value, '=');
-    if (equals != NULL) {
+    for (char *one = strtok_r(text, "\n", &rest); one != NULL; one = strtok_r(NULL, "\n", &rest)) {
+        char *equals = strchr(one, '=');
+        if (equals == NULL)
+            continue;
         *equals = '\0';
-        setenv(value, equals + 1, 1);
+        setenv(one, equals + 1, 1);
     }
     fr_signals_restore();
     sigprocmask(SIG_SETMASK, mask, NULL);
@@ -76,12 +78,11 @@ int fr_child_start(char **argv, fr_child *out, fr_err *err)
     return 0;
 }
 
-int fr_child_go(fr_child *c, const char *env_name, const char *env_value, int *exit_code,
-                fr_err *err)
+int fr_child_go(fr_child *c, const char *const *env, int *exit_code, fr_err *err)
 {
-    char text[NAME_BYTES * 2] = "go";
-    if (env_value != NULL)
-        snprintf(text, sizeof text, "%s=%.*s", env_name, NAME_BYTES, env_value);
+    char text[ENV_BYTES] = "go\n";
+    for (size_t at = strlen(text); *env != NULL && at < sizeof text; env++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s\n", *env);
     ssize_t n = write(c->go_fd, text, strlen(text));
     close(c->go_fd);
     int error = 0;

@@ -3,7 +3,7 @@
  * process group, signal dispositions and exit status are its own.
  *
  *     FR_TRY(fr_child_start(argv, &child, err));      forked, waiting
- *     FR_TRY(fr_child_go(&child, "FRUGAL_RUN", id, err));
+ *     FR_TRY(fr_child_go(&child, (const char *[]){ "NAME=value", NULL }, &exit_code, err));
  *     fr_child_wait(&child, &end);
  */
 #ifndef FR_CLI_CHILD_H
@@ -31,10 +31,9 @@ typedef struct {
  * Until fr_child_wait() returns, signals are taken by it and passed on.
  */
 int fr_child_start(char **argv, fr_child *out, fr_err *err);
-/** env_name=env_value (value NULL: not set) is put into its environment. 126 or 127 in *exit_code
- * and FR_E_CHILD when the program cannot be run, as env(1) does. */
-int fr_child_go(fr_child *c, const char *env_name, const char *env_value, int *exit_code,
-                fr_err *err);
+/** env (NULL-terminated NAME=VALUE, a few hundred bytes) is put into its environment. 126 or 127 in
+ * *exit_code and FR_E_CHILD when the program cannot be run, as env(1) does. */
+int fr_child_go(fr_child *c, const char *const *env, int *exit_code, fr_err *err);
 /** Passes on what others send us (not what the terminal sends: it got that too). */
 void fr_child_wait(fr_child *c, fr_child_end *out);
 /** Gives up a child that was not let go. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/child.h"
 #include "cli/meter_plan.h"
@@ -52,6 +53,27 @@ static int tell(fr_cli *cli, const fr_meter_plan *p, const fr_meter_report *head
     return fr_meter_plan_write(cli, p, report, &text, err);
 }
 
+/* It finds the run and the socket for its marks in its environment. Without a socket it runs, too.
+ */
+static int let_go(fr_child *child, fr_run *run, bool recorded, fr_marks **marks, fr_child_end *end,
+                  fr_err *err)
+{
+    char in_run[64], socket[160];
+    const char *env[3] = { NULL };
+    size_t n = 0;
+    fr_err why = { 0 };
+    snprintf(in_run, sizeof in_run, "FRUGAL_RUN=%s", fr_run_id(run));
+    if (recorded)
+        env[n++] = in_run;
+    if (fr_marks_open(run, marks, &why) == 0) {
+        snprintf(socket, sizeof socket, "FRUGAL_SOCKET=%s", fr_marks_path(*marks));
+        env[n++] = socket;
+    } else {
+        fr_log(FR_LOG_WARN, "phases cannot be marked: %s", why.what);
+    }
+    return fr_child_go(child, env, &end->exit_code, err);
+}
+
 /* The program runs; *end has its exit status, also when FR_E_CHILD says that it could not. */
 static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err *err)
 {
@@ -77,12 +99,16 @@ static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err 
     fr_factors factors = *fr_run_factors(run);
     fr_embodied embodied = *fr_run_embodied(run);
     fr_used *used = FR_NEW(fr_used);
-    rc = fr_child_go(&child, "FRUGAL_RUN", recorded ? id : NULL, &end->exit_code, err);
+    fr_marks *marks = NULL;
+    fr_mark_summary phases = { 0 };
+    rc = let_go(&child, run, recorded, &marks, end, err);
     if (rc != 0) {
+        fr_marks_close(marks, NULL);
         fr_run_end(run, "failed", end->exit_code, NULL, NULL, NULL);
     } else {
         fr_child_wait(&child, end);
         fr_meter_tell_cpu(fr_run_meter(run), end->cpu_s);
+        fr_marks_close(marks, &phases);
         rc = fr_meter_plan_note_unit(run, p, err);
         if (rc == 0 && end->memory_peak_bytes > 0)
             rc = fr_run_note(run, "used", "memory_peak_bytes", end->memory_peak_bytes,
@@ -94,13 +120,15 @@ static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err 
                                  .parent = parent,
                                  .place = &place,
                                  .factors = &factors,
-                                 .embodied = &embodied };
+                                 .embodied = &embodied,
+                                 .phases = &phases };
         fr_meter_plan_hours(p, ledger_path, &head);
         int tell_rc = tell(cli, p, &head, end, used, rc == 0 ? err : NULL);
         rc = rc != 0 ? rc : tell_rc;
         fr_notes_free(head.notes, head.n_notes);
     }
     free(ledger_path);
+    fr_mark_summary_fini(&phases);
     free(used);
     free(parent);
     return rc;

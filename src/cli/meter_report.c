@@ -166,6 +166,8 @@ json_t *fr_meter_report_json(const fr_meter_report *r)
     json_object_set_new(o, "account", lines);
     if (r->sci_ai != NULL)
         json_object_set_new(o, "sci_ai", json_sci_ai(r->sci_ai));
+    if (r->phases != NULL)
+        json_object_update_new(o, fr_meter_phases_json(r->phases));
     json_object_set_new(o, "meter_overhead_j",
                         fr_json_f64(fr_reading_overhead(&used->reading).value_j));
     json_object_set_new(o, "meter_cpu_s", fr_json_f64(used->reading.meter_cpu_s));
@@ -256,6 +258,8 @@ void fr_meter_report_text(const fr_meter_report *r, fr_buf *out)
                    ? "modelled: compare CPU-seconds, not joules (grade B)"
                    : "partly measured, partly modelled (grade B)");
     put_devices(used, out);
+    if (r->phases != NULL)
+        fr_meter_phases_text(r->phases, used, out);
     put_carbon(r, out);
     fr_text_energy(fr_reading_overhead(&used->reading), overhead);
     fr_buf_put_f(out, "  meter     %10s   its own, %.2g%% of one core\n", overhead,
