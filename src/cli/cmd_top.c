@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,9 @@ static void draw(top *t)
 static bool obey_keys(top *t)
 {
     char keys[32];
+    struct pollfd terminal = { .fd = STDIN_FILENO, .events = POLLIN };
+    if (t->is_raw && poll(&terminal, 1, 0) > 0 && (terminal.revents & (POLLHUP | POLLERR)) != 0)
+        return false; /* the terminal is gone */
     ssize_t n = t->is_raw ? read(STDIN_FILENO, keys, sizeof keys) : 0;
     for (ssize_t i = 0; i < n; i++) {
         switch (keys[i]) {

@@ -9,13 +9,14 @@ def size_of(fd, columns, rows):
 
 
 class Top:
-    def __init__(self, env=(), columns=80, rows=24):
+    def __init__(self, env=(), columns=80, rows=24, hup=signal.SIG_DFL):
         self.master, self.slave = pty.openpty()
         size_of(self.master, columns, rows)
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
         self.pid = os.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGHUP, hup)
             os.setsid()
             fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
             for fd in (0, 1, 2):
@@ -84,4 +85,15 @@ assert not re.search(rb"\033\[[0-9;]*m", t.seen), "colours in spite of NO_COLOR"
 assert all(b < 128 for b in t.seen), "more than ASCII in the C locale"
 os.kill(t.pid, signal.SIGTERM)
 t.end()
+
+# A terminal that goes away ends it, also where nobody is told (nohup): it may not spin on.
+t = Top(hup=signal.SIG_IGN)
+t.read_until(lambda s: s.count(b"\033[J") >= 2)
+os.close(t.slave)
+os.close(t.master)
+ended = (0, 0)
+for _ in range(300):
+    ended = ended if ended[0] else os.waitpid(t.pid, os.WNOHANG)
+    time.sleep(0 if ended[0] else 0.1)
+assert ended[0] == t.pid, "it goes on without a terminal"
 print("ok")
