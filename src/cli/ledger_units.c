@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "cli/ledger_words.h"
+#include "report/effect.h"
 #include "report/series.h"
 
 #define DAY_NS 86400000000000
@@ -161,23 +162,60 @@ int fr_ledger_word_unit(fr_cli *cli, fr_ledger *l, fr_err *err)
 
 /* ---- changes ---- */
 
+static json_t *effect_json(const fr_effect *e)
+{
+    const fr_interval *by = &e->c.by;
+    return json_pack("{s:s,s:I,s:I,s:s,s:s,s:o,s:o,s:o,s:b,s:o}", "runs", e->name, "before",
+                     (json_int_t)e->n_before, "after", (json_int_t)e->n_after, "judged",
+                     e->c.judged, "grade", fr_grade_name(e->c.grade), "value_ratio",
+                     fr_json_f64(by->value), "low_ratio", fr_json_f64(by->low), "high_ratio",
+                     fr_json_f64(by->high), "tie", e->c.tie, "why",
+                     e->c.why != NULL ? json_string(e->c.why) : json_null());
+}
+
+static void put_effect(const fr_effect *e)
+{
+    printf("    %s: %zu before, %zu after: %+.1f%% %s", e->name, e->n_before, e->n_after,
+           100 * e->c.by.value, e->c.judged);
+    if (!isnan(e->c.by.low))
+        printf(" (%+.1f to %+.1f%%)", 100 * e->c.by.low, 100 * e->c.by.high);
+    printf(", grade %s%s%s\n", fr_grade_name(e->c.grade), e->c.tie ? "; a tie: " : "",
+           e->c.tie ? e->c.why : "");
+}
+
+/* Each change, and what the runs of one name on both sides of it tell. */
+static json_t *put_change(fr_cli *cli, const fr_change *change, size_t which,
+                          const fr_effects *effects)
+{
+    char at[FR_TIME_TEXT];
+    json_t *list = json_array();
+    fr_time_text(change->at_unix_ns, at);
+    if (!fr_cli_json(cli))
+        printf("%.10s %.5s  %s\n", at, at + 11, change->text);
+    for (size_t i = 0; i < effects->n; i++) {
+        if (effects->at[i].change != which)
+            continue;
+        json_array_append_new(list, effect_json(&effects->at[i]));
+        if (!fr_cli_json(cli))
+            put_effect(&effects->at[i]);
+    }
+    return json_pack("{s:s,s:s,s:o}", "at", at, "text", change->text, "effects", list);
+}
+
 static int put_changes(fr_cli *cli, fr_ledger *l, fr_err *err)
 {
+    FR_AUTO(fr_effects) effects = { 0 };
     fr_change *changes = NULL;
     size_t n = 0;
+    if (l != NULL)
+        FR_TRY(fr_effects_of(l, &effects, err));
     if (l != NULL)
         FR_TRY(fr_ledger_changes(l, &changes, &n, err));
     json_t *rows = json_array();
     if (n == 0 && !fr_cli_json(cli))
         printf("No changes yet: `frugal ledger change \"batch of 8\"` dates one.\n");
-    for (size_t i = 0; i < n; i++) {
-        char at[FR_TIME_TEXT];
-        fr_time_text(changes[i].at_unix_ns, at);
-        if (fr_cli_json(cli))
-            json_array_append_new(rows, json_pack("{s:s,s:s}", "at", at, "text", changes[i].text));
-        else
-            printf("%.10s %.5s  %s\n", at, at + 11, changes[i].text);
-    }
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(rows, put_change(cli, &changes[i], i, &effects));
     fr_changes_free(changes, n);
     if (fr_cli_json(cli))
         return fr_cli_put_json(cli, json_pack("{s:o}", "changes", rows));

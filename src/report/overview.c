@@ -227,6 +227,7 @@ int fr_put_overview(fr_ledger *l, fr_buf *out, fr_err *err)
     if (rc == 0 && o->all.n > 0) {
         put_totals(o, n_inside, out);
         put_kinds(o, out);
+        rc = fr_put_account(l, out, err);
         fr_buf_put_s(out, "<div class=\"two\">\n");
         for (size_t i = 0; i < o->n; i++) {
             fr_buf_put_s(out, "<figure><h3>");

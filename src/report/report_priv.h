@@ -115,6 +115,8 @@ bool fr_view_has_predictions(const fr_view *v);
 int fr_put_timeline(fr_ledger *l, const char *run_id, fr_buf *out, fr_err *err);
 /** Earlier runs with the same name. */
 int fr_put_past_runs(fr_ledger *l, const char *task, const char *run_id, fr_buf *out, fr_err *err);
+/** account_page.c: market, water, scopes; units of work; changes; used of what was provisioned. */
+int fr_put_account(fr_ledger *l, fr_buf *out, fr_err *err);
 /** Trend per kind of run by day, and the latest runs. */
 int fr_put_overview(fr_ledger *l, fr_buf *out, fr_err *err);
 

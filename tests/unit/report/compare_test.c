@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report/compare.h"
+#include "report/effect.h"
 #include "report/series.h"
 
 #define S   ((int64_t)1000000000)
@@ -168,6 +169,30 @@ static void a_series_has_totals_beside_the_figure_per_unit(void **state)
     fr_ledger_close(l);
 }
 
+static void a_change_is_told_by_its_own_time(void **state)
+{
+    fr_ledger *l = ledger_at(*state);
+    for (int i = 0; i < 3; i++) {
+        record(l, "job", DAY + i * 60 * S, 1000 + i, 5, FR_METHOD_MEASURED, 0);
+        record(l, "job", DAY + (1000 + i * 60) * S, 800 + i, 5, FR_METHOD_MEASURED, 0);
+        record(l, "job", DAY + (2000 + i * 60) * S, 400 + i, 5, FR_METHOD_MEASURED, 0);
+        record(l, "new", DAY + (2000 + i * 60) * S, 7, 5, FR_METHOD_MEASURED, 0);
+    }
+    assert_int_equal(fr_ledger_change(l, DAY + 1900 * S, "second", NULL), 0);
+    assert_int_equal(fr_ledger_change(l, DAY + 900 * S, "first", NULL), 0);
+    assert_int_equal(fr_ledger_change(l, DAY + 9000 * S, "nothing since", NULL), 0);
+    FR_AUTO(fr_effects) e = { 0 };
+    assert_int_equal(fr_effects_of(l, &e, NULL), 0);
+    assert_int_equal(e.n, 2); /* "new" has no before */
+    assert_string_equal(e.at[0].text, "first");
+    assert_true(e.at[0].n_before == 3 && e.at[0].n_after == 3);
+    assert_near(e.at[0].c.by.value, -200.0 / 1001, 1e-9);
+    assert_string_equal(e.at[1].text, "second");
+    assert_near(e.at[1].c.by.value, -400.0 / 801, 1e-9); /* not against all before it */
+    assert_false(e.at[1].c.tie);
+    fr_ledger_close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +201,7 @@ int main(void)
         WITH_PLACE(measured_repeats_are_judged_by_energy),
         WITH_PLACE(modelled_runs_are_judged_by_processor_time),
         WITH_PLACE(one_run_a_side_has_no_interval),
+        WITH_PLACE(a_change_is_told_by_its_own_time),
         WITH_PLACE(a_series_has_totals_beside_the_figure_per_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
