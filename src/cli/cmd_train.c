@@ -126,7 +126,7 @@ const fr_command FR_COMMAND_train = {
     "    - {name: first, mix: {copy.jsonl: 0.7, text.jsonl: 0.3}, sequence: 256,\n"
     "       batch_tokens: 8192, tokens: 3000000, until: {dev: dev.jsonl, loss: 0.5}}\n"
     "  out: model.gguf\n"
-    "  format: f16                 # f32, f16, bf16, q8_0\n"
+    "  format: f16                 # f32, f16, bf16, q8_0, q4_k …\n"
     "  checkpoint: {dir: ckpt, every_s: 120}\n"
     "\n"
     "Rows are {\"input\", \"output\"} (loss on the output) or {\"text\"} (loss everywhere). "

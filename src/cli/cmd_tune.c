@@ -28,7 +28,7 @@ static const fr_option OPTIONS[] = {
     { "sequence", 0, FR_OPTION_I64, "N", "tokens of the longest row (default 256)" },
     { "batch-tokens", 'b', FR_OPTION_I64, "N", "tokens of a step (default 2048)" },
     { "patience", 0, FR_OPTION_I64, "N", "looks at dev without gain before stopping (default 3)" },
-    { "format", 0, FR_OPTION_TEXT, "TYPE", "full: f32, f16, bf16, q8_0 (default f16)" },
+    { "format", 0, FR_OPTION_TEXT, "TYPE", "full: f32, f16, bf16, q8_0, q4_k … (default f16)" },
     { "checkpoint", 0, FR_OPTION_TEXT, "DIR",
       "what an interrupted run resumes from (default PATH.checkpoint, gone when done)" },
     { "seed", 0, FR_OPTION_I64, "N", "of order and adapter (default 1)" },
@@ -83,7 +83,7 @@ static int read_options(const fr_cli *cli, fr_train_options *o, fr_err *err)
     FR_TRY(fr_arg_need_text(cli, "output", &o->out, err));
     const fr_format_row *row = fr_format_by_name(format);
     if (row == NULL)
-        return fr_fail(err, FR_E_USAGE, NULL, "--format: '%s' is not f32, f16, bf16 or q8_0",
+        return fr_fail(err, FR_E_USAGE, FR_FORMAT_HINT, "--format: '%s' is no number format",
                        format);
     o->out_format = row->format;
     size_t threads = 0, seed = 0;

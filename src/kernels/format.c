@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/compiler.h"
-#include "kernels/format.h"
+#include "kernels/packed_write.h"
 
 static uint32_t bits_of(float f)
 {
@@ -139,12 +139,62 @@ static void q8_0_from(const float *from, void *to, size_t n)
     }
 }
 
+/* What a row needs of a packed format: reading, writing by search, writing by the rule. */
+#define PACKED(name, to_name, fit_name)                                                            \
+    static void to_name(const void *from, float *to, size_t n)                                     \
+    {                                                                                              \
+        fr_packed_to_f32(fr_packing_of(FR_FORMAT_##name), from, to, n);                            \
+    }                                                                                              \
+    static void fit_name(const float *from, const float *weights, void *to, size_t n)              \
+    {                                                                                              \
+        fr_packed_fit(fr_packing_of(FR_FORMAT_##name), from, weights, to, n);                      \
+    }
+#define BY_RULE(name, to_name, fit_name, from_name)                                                \
+    PACKED(name, to_name, fit_name)                                                                \
+    static void from_name(const float *from, void *to, size_t n)                                   \
+    {                                                                                              \
+        fr_packed_rule(fr_packing_of(FR_FORMAT_##name), from, to, n);                              \
+    }
+#define BY_SEARCH(name, to_name, fit_name, from_name)                                              \
+    PACKED(name, to_name, fit_name)                                                                \
+    static void from_name(const float *from, void *to, size_t n)                                   \
+    {                                                                                              \
+        fit_name(from, NULL, to, n);                                                               \
+    }
+
+BY_RULE(Q4_0, q4_0_to, q4_0_fit, q4_0_from)
+BY_RULE(Q4_1, q4_1_to, q4_1_fit, q4_1_from)
+BY_RULE(Q5_0, q5_0_to, q5_0_fit, q5_0_from)
+BY_RULE(Q5_1, q5_1_to, q5_1_fit, q5_1_from)
+BY_SEARCH(IQ4_NL, iq4_nl_to, iq4_nl_fit, iq4_nl_from)
+BY_SEARCH(IQ4_XS, iq4_xs_to, iq4_xs_fit, iq4_xs_from)
+BY_SEARCH(Q2_K, q2_k_to, q2_k_fit, q2_k_from)
+BY_SEARCH(Q3_K, q3_k_to, q3_k_fit, q3_k_from)
+BY_SEARCH(Q4_K, q4_k_to, q4_k_fit, q4_k_from)
+BY_SEARCH(Q5_K, q5_k_to, q5_k_fit, q5_k_from)
+BY_SEARCH(Q6_K, q6_k_to, q6_k_fit, q6_k_from)
+
+#define FORMAT(name) FR_FORMAT_##name, #name
 static const fr_format_row ROWS[] = {
-    { FR_FORMAT_F32, "F32", 1, 4, f32_copy, f32_put },
-    { FR_FORMAT_F16, "F16", 1, 2, f16_to, f16_from },
-    { FR_FORMAT_BF16, "BF16", 1, 2, bf16_to, bf16_from },
-    { FR_FORMAT_Q8_0, "Q8_0", Q8_0_VALUES, Q8_0_BYTES, q8_0_to, q8_0_from },
+    { FORMAT(F32), 1, 4, 0, FR_FORMAT_NONE, f32_copy, f32_put, NULL },
+    { FORMAT(F16), 1, 2, 1, FR_FORMAT_NONE, f16_to, f16_from, NULL },
+    { FORMAT(BF16), 1, 2, 32, FR_FORMAT_NONE, bf16_to, bf16_from, NULL },
+    { FORMAT(Q8_0), Q8_0_VALUES, Q8_0_BYTES, 7, FR_FORMAT_F16, q8_0_to, q8_0_from, NULL },
+    { FORMAT(Q4_0), 32, 18, 2, FR_FORMAT_F16, q4_0_to, q4_0_from, q4_0_fit },
+    { FORMAT(Q4_1), 32, 20, 3, FR_FORMAT_F16, q4_1_to, q4_1_from, q4_1_fit },
+    { FORMAT(Q5_0), 32, 22, 8, FR_FORMAT_F16, q5_0_to, q5_0_from, q5_0_fit },
+    { FORMAT(Q5_1), 32, 24, 9, FR_FORMAT_F16, q5_1_to, q5_1_from, q5_1_fit },
+    { FORMAT(IQ4_NL), 32, 18, 25, FR_FORMAT_F16, iq4_nl_to, iq4_nl_from, iq4_nl_fit },
+    { FORMAT(IQ4_XS), 256, 136, 30, FR_FORMAT_IQ4_NL, iq4_xs_to, iq4_xs_from, iq4_xs_fit },
+    { FORMAT(Q2_K), 256, 84, 10, FR_FORMAT_IQ4_NL, q2_k_to, q2_k_from, q2_k_fit },
+    { FORMAT(Q3_K), 256, 110, 11, FR_FORMAT_IQ4_NL, q3_k_to, q3_k_from, q3_k_fit },
+    { FORMAT(Q4_K), 256, 144, 14, FR_FORMAT_Q5_0, q4_k_to, q4_k_from, q4_k_fit },
+    { FORMAT(Q5_K), 256, 176, 16, FR_FORMAT_Q5_1, q5_k_to, q5_k_from, q5_k_fit },
+    { FORMAT(Q6_K), 256, 210, 18, FR_FORMAT_Q8_0, q6_k_to, q6_k_from, q6_k_fit },
 };
+
+const char FR_FORMAT_HINT[] = "Supported are F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, "
+                              "IQ4_XS, Q2_K, Q3_K, Q4_K, Q5_K and Q6_K.";
 
 const fr_format_row *fr_format_at(size_t i)
 {

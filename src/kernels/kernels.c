@@ -52,7 +52,7 @@ int fr_packed_new(fr_format format, const void *data, size_t n_out, size_t n_in,
 {
     const fr_format_row *row = fr_format_find(format);
     if (row == NULL)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Supported are F32, F16, BF16 and Q8_0.",
+        return fr_fail(err, FR_E_UNSUPPORTED, FR_FORMAT_HINT,
                        "weights in format %s are not supported", fr_format_any_name(format));
     if (n_in == 0 || n_in % row->block_values != 0)
         return fr_fail(err, FR_E_FORMAT, NULL, "rows of %zu values are not whole %s blocks of %zu",

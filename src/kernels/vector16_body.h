@@ -221,6 +221,27 @@ INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride
         strips(y, y_stride, x, x_stride, rows, w, from, FR_MIN(from + block, end), format);
 }
 
+/* Formats without a case of their own are unpacked as format.h says, a block of outputs at a time;
+ * rows too long for the buffer are the specification's. */
+static void linear_by_table(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                            const fr_packed *w, size_t first, size_t end)
+{
+    float values[EXPANDED_BYTES / sizeof(float)] FR_ALIGNED(64);
+    const fr_format_row *format = fr_format_find(w->format);
+    const size_t row_bytes = w->n_in * sizeof(float);
+    if (row_bytes > EXPANDED_BYTES) {
+        fr_kernels_scalar.linear(y, y_stride, x, x_stride, rows, w, first, end);
+        return;
+    }
+    const size_t block = FR_MAX((size_t)EXPAND_AT_ONCE_BYTES / row_bytes, (size_t)1);
+    for (size_t from = first; from < end; from += block) {
+        size_t to = FR_MIN(from + block, end);
+        fr_packed plain = { FR_FORMAT_F32, (const uint8_t *)values, to - from, w->n_in, row_bytes };
+        format->to_f32(w->data + from * w->row_bytes, values, (to - from) * w->n_in);
+        strips(y + from, y_stride, x, x_stride, rows, &plain, 0, to - from, FR_FORMAT_F32);
+    }
+}
+
 static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                    const fr_packed *w, size_t first, size_t end)
 {
@@ -237,7 +258,8 @@ static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, s
     case FR_FORMAT_Q8_0:
         linear_in(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_Q8_0);
         break;
-    case FR_FORMAT_NONE:
+    default:
+        linear_by_table(y, y_stride, x, x_stride, rows, w, first, end);
         break;
     }
 }

@@ -22,7 +22,7 @@ static int expand(const char *path, const fr_tensor *t, float **values, fr_err *
 {
     const fr_format_row *format = fr_format_find(t->format);
     if (format == NULL)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Supported are F32, F16, BF16 and Q8_0.",
+        return fr_fail(err, FR_E_UNSUPPORTED, FR_FORMAT_HINT,
                        "'%s': tensor '%.*s' has an unsupported number format", path,
                        FR_STR_F(t->name));
     size_t n = (size_t)(t->dims[0] * t->dims[1]);

@@ -7,7 +7,7 @@
 #include "model/model_priv.h"
 
 static int check_tensor(const fr_model *m, const fr_tensor *t, const char *name, size_t rows,
-                        size_t cols, bool vector, fr_err *err)
+                        size_t cols, fr_err *err)
 {
     if (t == NULL)
         return fr_fail(err, FR_E_FORMAT, "The file is damaged, or holds only a part of a model.",
@@ -16,10 +16,8 @@ static int check_tensor(const fr_model *m, const fr_tensor *t, const char *name,
         return fr_fail(err, FR_E_FORMAT, "The file's keys and tensors do not belong together.",
                        "'%s': tensor '%s' is %llu × %llu: expected %zu × %zu", m->path, name,
                        (unsigned long long)t->dims[1], (unsigned long long)t->dims[0], rows, cols);
-    if (fr_format_find(t->format) == NULL || (vector && t->format == FR_FORMAT_Q8_0))
-        return fr_fail(err, FR_E_UNSUPPORTED,
-                       "Supported are F32, F16, BF16 and, for matrices, Q8_0: fetch or convert the "
-                       "model in one of them.",
+    if (fr_format_find(t->format) == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, FR_FORMAT_HINT,
                        "'%s': tensor '%s' is in format %s, which is not supported", m->path, name,
                        fr_format_any_name(t->format));
     return 0;
@@ -32,7 +30,7 @@ static int open_slot(fr_model *m, const fr_slot_row *slot, size_t layer, fr_err 
     const fr_tensor *t = fr_gguf_tensor(m->file, name);
     size_t rows = fr_shape_dim(&m->shape, slot->rows), cols = fr_shape_dim(&m->shape, slot->cols);
     bool vector = slot->rows == FR_DIM_ONE;
-    FR_TRY(check_tensor(m, t, name, rows, cols, vector, err));
+    FR_TRY(check_tensor(m, t, name, rows, cols, err));
     model_weight *w =
         &m->weights[(slot->per_layer ? layer : m->shape.n_layers) * FR_SLOT_COUNT + slot->slot];
     m->weight_bytes += t->size_bytes;
@@ -51,7 +49,7 @@ static int open_positions(fr_model *m, fr_err *err)
     size_t n = m->shape.rope_dim / 2;
     float factors[512]; /* fr_shape_check(): a head has at most 1024 numbers */
     if (t != NULL) {
-        FR_TRY(check_tensor(m, t, NAME, 1, n, true, err));
+        FR_TRY(check_tensor(m, t, NAME, 1, n, err));
         fr_format_find(t->format)->to_f32(t->data, factors, n);
     }
     for (size_t i = 0; t != NULL && i < n; i++)

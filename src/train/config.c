@@ -349,8 +349,8 @@ static int read_output(plan *p, fr_err *err)
         p->save.name = "frugal-scratch";
     const fr_format_row *row = fr_format_by_name(format);
     if (row == NULL)
-        return fr_node_fail(fr_node_get(p->root, "format"), err, NULL,
-                            "format: '%s' is not f32, f16, bf16 or q8_0", format);
+        return fr_node_fail(fr_node_get(p->root, "format"), err, FR_FORMAT_HINT,
+                            "format: '%s' is no number format", format);
     p->save.format = row->format;
     p->out = fr_path_join(p->dir, out);
     const fr_node *c = fr_node_get(p->root, "checkpoint");

@@ -51,21 +51,6 @@ static void put_vocab(fr_gguf_out *o, const fr_vocab *v)
     fr_gguf_put_bool(o, "tokenizer.ggml.add_eos_token", v->add_eos);
 }
 
-/* llama.cpp's numbers of general.file_type. */
-static uint32_t file_type(fr_format format)
-{
-    switch (format) {
-    case FR_FORMAT_F16:
-        return 1;
-    case FR_FORMAT_Q8_0:
-        return 7;
-    case FR_FORMAT_BF16:
-        return 32;
-    default:
-        return 0;
-    }
-}
-
 static void put_metadata(fr_gguf_out *o, const fr_weights *w, const fr_save_options *options)
 {
     fr_gguf_put_str(o, "general.architecture", fr_str_of(w->shape.architecture));
@@ -75,7 +60,8 @@ static void put_metadata(fr_gguf_out *o, const fr_weights *w, const fr_save_opti
         fr_gguf_put_str(o, "general.license", fr_str_of(options->license));
     if (options->description != NULL)
         fr_gguf_put_str(o, "general.description", fr_str_of(options->description));
-    fr_gguf_put_u32(o, "general.file_type", file_type(options->format));
+    const fr_format_row *format = fr_format_find(options->format);
+    fr_gguf_put_u32(o, "general.file_type", format != NULL ? format->file_type : 0);
     fr_gguf_put_u32(o, "general.quantization_version", 2);
     put_shape(o, &w->shape);
     if (options->vocab != NULL)

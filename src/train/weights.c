@@ -222,8 +222,8 @@ static int find_tensor(const fr_param *p, const fr_gguf *file, const fr_tensor *
                        fr_gguf_path(file));
     *format = fr_format_find(t->format);
     if (*format == NULL)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Convert it to F32, F16, BF16 or Q8_0 first.",
-                       "tensor %s is stored as %s", name, fr_format_any_name(t->format));
+        return fr_fail(err, FR_E_UNSUPPORTED, FR_FORMAT_HINT, "tensor %s is stored as %s", name,
+                       fr_format_any_name(t->format));
     *out = t;
     return 0;
 }

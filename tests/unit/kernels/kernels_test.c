@@ -10,7 +10,11 @@
 #include "base/random.h"
 #include "kernels/kernels.h"
 
-static const fr_format FORMATS[] = { FR_FORMAT_F32, FR_FORMAT_F16, FR_FORMAT_BF16, FR_FORMAT_Q8_0 };
+static const fr_format FORMATS[] = { FR_FORMAT_F32,  FR_FORMAT_F16,  FR_FORMAT_BF16,
+                                     FR_FORMAT_Q8_0, FR_FORMAT_Q4_0, FR_FORMAT_Q4_1,
+                                     FR_FORMAT_Q5_0, FR_FORMAT_Q5_1, FR_FORMAT_IQ4_NL,
+                                     FR_FORMAT_Q2_K, FR_FORMAT_Q3_K, FR_FORMAT_Q4_K,
+                                     FR_FORMAT_Q5_K, FR_FORMAT_Q6_K, FR_FORMAT_IQ4_XS };
 
 /* Normal numbers; stream tells arrays apart. */
 static float *numbers(size_t n, uint64_t stream)
@@ -49,8 +53,9 @@ static void a_product_has_the_bits_of_the_specification_in_every_format_and_odd_
     (void)state;
     static const size_t SHAPES[][3] = {
         /* rows, outputs, inner */
-        { 1, 1, 1 },   { 1, 7, 5 },    { 2, 9, 16 },    { 3, 13, 17 },   { 5, 8, 64 },
-        { 6, 24, 96 }, { 7, 11, 172 }, { 13, 33, 160 }, { 17, 19, 544 }, { 1, 40, 1056 }
+        { 1, 1, 1 },   { 1, 7, 5 },    { 2, 9, 16 },     { 3, 13, 17 },   { 5, 8, 64 },
+        { 6, 24, 96 }, { 7, 11, 172 }, { 13, 33, 160 },  { 17, 19, 544 }, { 1, 40, 1056 },
+        { 1, 9, 256 }, { 2, 5, 512 },  { 13, 11, 1280 }, { 3, 2, 16640 }
     };
     for (size_t s = 0; s < FR_COUNT_OF(SHAPES); s++)
         for (size_t f = 0; f < FR_COUNT_OF(FORMATS); f++) {
@@ -102,7 +107,7 @@ static void the_specification_is_a_product_to_within_rounding(void **state)
 static void a_row_gives_the_same_bits_alone_and_in_every_batch_from_1_to_16(void **state)
 {
     (void)state;
-    enum { ROWS = 16, OUT = 50, IN = 224 };
+    enum { ROWS = 16, OUT = 50, IN = 256 };
     float *x = numbers(ROWS * IN, 5), *values = numbers(OUT * IN, 6);
     for (size_t f = 0; f < FR_COUNT_OF(FORMATS); f++)
         for (size_t i = 0; fr_kernels_at(i) != NULL; i++) {
@@ -162,7 +167,7 @@ static void any_split_of_the_outputs_over_threads_gives_the_same_bits(void **sta
 static void packed_weights_give_the_bits_of_their_values_expanded(void **state)
 {
     (void)state;
-    enum { ROWS = 4, OUT = 12, IN = 128 };
+    enum { ROWS = 4, OUT = 12, IN = 256 };
     float *x = numbers(ROWS * IN, 10), *values = numbers(OUT * IN, 11);
     for (size_t f = 1; f < FR_COUNT_OF(FORMATS); f++) {
         uint8_t *bytes = in_format(values, OUT * IN, FORMATS[f]);
@@ -292,8 +297,10 @@ static void weights_in_a_format_we_cannot_compute_with_are_refused_by_name(void 
     (void)state;
     fr_packed *w = NULL;
     fr_err err = { 0 };
-    assert_int_equal(fr_packed_new((fr_format)12, "", 1, 256, &w, &err), FR_E_UNSUPPORTED);
-    assert_non_null(strstr(err.what, "Q4_K"));
+    assert_int_equal(fr_packed_new((fr_format)16, "", 1, 256, &w, &err), FR_E_UNSUPPORTED);
+    assert_non_null(strstr(err.what, "IQ2_XXS"));
+    for (size_t i = 0; fr_format_at(i) != NULL; i++)
+        assert_non_null(strstr(err.hint, fr_format_at(i)->name));
     assert_int_equal(fr_packed_new(FR_FORMAT_Q8_0, "", 1, 48, &w, &err), FR_E_FORMAT);
 }
 
