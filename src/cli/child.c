@@ -120,10 +120,10 @@ static bool reap(fr_child *c, fr_child_end *out)
     int status;
     struct rusage used;
     for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
+        out->cpu_s += seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
         if (pid != c->pid)
-            continue; /* adopted */
+            continue; /* adopted: a daemon that ended */
         out->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-        out->cpu_s = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
         out->memory_peak_bytes = (double)used.ru_maxrss * 1024;
         return true;
     }

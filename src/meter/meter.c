@@ -15,9 +15,10 @@
 #include "meter/group.h"
 #include "meter/meter_priv.h"
 
-#define PERIOD_MOST_S  1.25 /* who reads once a second spares the sampler its samples */
-#define PERIOD_LEAST_S 0.01
-#define FORGET_PER_CPU 0.1 /* [s] counters that disagree for long are believed as they are */
+#define PERIOD_MOST_S   1.25 /* who reads once a second spares the sampler its samples */
+#define PERIOD_LEAST_S  0.01
+#define PERIOD_VANISH_S 0.1
+#define FORGET_PER_CPU  0.1 /* [s] counters that disagree for long are believed as they are */
 
 /* Counted devices first: the models cover what those left. */
 static const fr_sensor *const SENSORS[] = { &fr_sensor_powercap, &fr_sensor_nvml,
@@ -209,6 +210,11 @@ static int start_thread(fr_meter *m, fr_err *err)
     return rc == 0 ? 0 : fr_fail_errno(err, NULL, "the sampling thread cannot start");
 }
 
+static bool is_own_tree(const fr_meter *m)
+{
+    return m->options.pid == 0 || m->options.pid == getpid();
+}
+
 int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
 {
     fr_meter *m = FR_NEW(fr_meter);
@@ -232,6 +238,9 @@ int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err)
         SENSORS[i]->open(&m->bench, &m->states[i]);
         m->count[i] = m->bench.n_channels - m->first[i];
     }
+    /* A stranger's process or group goes and its count with it, whoever waits for it. */
+    if (m->options.group != NULL || (!m->options.adopts && !is_own_tree(m)))
+        fr_bench_need(&m->bench, PERIOD_VANISH_S);
     if (!(m->options.period_s > 0))
         m->options.period_s = m->bench.period_s;
     m->options.period_s = FR_MAX(m->options.period_s, PERIOD_LEAST_S);

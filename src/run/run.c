@@ -20,7 +20,7 @@
 
 #define FLUSH_S          1.0
 #define WRITE_MOST_S     10.0
-#define WRITES_PER_LIFE  10 /* what is not written yet is a tenth of the run's age at most */
+#define WRITES_PER_LIFE  5 /* what is not written yet is a fifth of the run's age at most */
 #define BUCKET_MOST_S    60.0
 #define BUCKETS_PER_LIFE 60 /* a bucket grows with its run's age: 1 s first, then age / 60 */
 #define SO_FAR_FRESH_NS  100000000
@@ -171,6 +171,12 @@ static int write_bucket(fr_run *run, fr_phase *phase, const fr_reading *now, fr_
     return fr_ledger_add(run->ledger, phase->record.id, buckets, n, err);
 }
 
+static double write_every_s(const fr_run *run)
+{
+    double age_s = (double)(run->last.monotonic_ns - run->root.begin.monotonic_ns) * 1e-9;
+    return FR_MIN(FR_MAX(FLUSH_S, age_s / WRITES_PER_LIFE), WRITE_MOST_S);
+}
+
 /* A border: the time since the last one belongs to the innermost phase. */
 static int border(fr_run *run, bool close_bucket, fr_reading *now, fr_err *err)
 {
@@ -185,10 +191,8 @@ static int border(fr_run *run, bool close_bucket, fr_reading *now, fr_err *err)
     fr_work_settle(&run->work, window);
     free(window);
     fr_reading_copy(&run->last, now);
-    double run_age_s = (double)(now->monotonic_ns - run->root.begin.monotonic_ns) * 1e-9;
     double unwritten_s = (double)(now->monotonic_ns - run->written_ns) * 1e-9;
-    double write_s = FR_MIN(FR_MAX(FLUSH_S, run_age_s / WRITES_PER_LIFE), WRITE_MOST_S);
-    if (!close_bucket && unwritten_s < 0.95 * write_s)
+    if (!close_bucket && unwritten_s < 0.95 * write_every_s(run))
         return 0;
 
     fr_err flush_err = { 0 };
@@ -210,9 +214,9 @@ static void *flush_always(void *user)
     fr_run *run = user;
     pthread_mutex_lock(&run->lock);
     while (!run->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += (time_t)FLUSH_S;
+        double wait_s = fr_work_is_told(&run->work) ? FLUSH_S : write_every_s(run);
+        int64_t due_ns = fr_now_monotonic_ns() + (int64_t)(wait_s * 1e9);
+        struct timespec until = { due_ns / 1000000000, due_ns % 1000000000 };
         int rc = pthread_cond_timedwait(&run->wake, &run->lock, &until);
         if (run->stop || rc == 0)
             continue;

@@ -10,7 +10,7 @@
  *
  * Phases nest; the innermost open phase gets the energy of its time, the rest of the run's own time
  * is the remainder and stays visible. What is flushed (at every border, once a second while a run
- * is young, then at each tenth of its age, at least each ten seconds) outlives the process; a run
+ * is young, then at each fifth of its age, at least each ten seconds) outlives the process; a run
  * left open when it dies is marked interrupted by whoever looks next. On a signal the command ends
  * its run itself ("interrupted").
  *

@@ -91,6 +91,14 @@ fr_work_sink fr_work_sink_of(fr_work_book *book)
     return (fr_work_sink){ on_event, book };
 }
 
+bool fr_work_is_told(fr_work_book *book)
+{
+    pthread_mutex_lock(&book->lock);
+    bool is_told = book->slots != NULL;
+    pthread_mutex_unlock(&book->lock);
+    return is_told;
+}
+
 void fr_work_take(fr_work_book *book, double *flops, uint64_t *tokens)
 {
     pthread_mutex_lock(&book->lock);

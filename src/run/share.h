@@ -27,6 +27,8 @@ typedef struct {
 void fr_work_init(fr_work_book *book);
 void fr_work_fini(fr_work_book *book);
 fr_work_sink fr_work_sink_of(fr_work_book *book);
+/** An engine was given the sink: windows must stay short. */
+bool fr_work_is_told(fr_work_book *book);
 /** Totals since the last call. */
 void fr_work_take(fr_work_book *book, double *flops, uint64_t *tokens);
 /** Shares a window's active energy among the sequences that worked in it. */
