@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli_priv.h"
+#include "cli/monitor_import.h"
 #include "cli/watch.h"
 #include "meter/token_energy.h"
 #include "report/sink.h"
@@ -36,6 +37,7 @@ static const fr_option OPTIONS[] = {
     { "for", 0, FR_OPTION_F64, "SECONDS", "end by itself after so long" },
     { "once", 0, FR_OPTION_FLAG, NULL, "look for a second (or --interval), print it, end" },
     { "neuron", 0, FR_OPTION_TEXT, "FILE", "neuron-monitor's lines (else it is started)" },
+    FR_OPTIONS_IMPORT,
     FR_OPTIONS_PLACE,
     { "sysfs", 0, FR_OPTION_TEXT, "DIR", "read sensors there instead of /sys (recorded trees)" },
     { "procfs", 0, FR_OPTION_TEXT, "DIR", "and the machine there instead of /proc" },
@@ -475,6 +477,10 @@ static int run(fr_cli *cli)
 {
     fr_err err = { 0 };
     monitor m = { 0 };
+    size_t n;
+    char **words = fr_arg_rest(cli, &n);
+    if (n > 0 && strcmp(words[0], "import") == 0)
+        return fr_cli_fail(cli, fr_monitor_import(cli, &err), &err);
     int rc = read_plan(cli, &m, &err);
     if (rc == 0)
         rc = open_engines(cli, &m, &err);
@@ -490,11 +496,14 @@ static int run(fr_cli *cli)
     return fr_cli_fail(cli, rc != 0 ? rc : end_rc, &err);
 }
 
+static const char *const SUBCOMMANDS[] = { "import", NULL };
+
 const fr_command FR_COMMAND_monitor = {
     .name = "monitor",
     .run = run,
     .options = OPTIONS,
-    .arguments = "",
+    .arguments = "[import FILE…]",
+    .subcommands = SUBCOMMANDS,
     .summary =
         "tell a machine's energy and use, on and on, to Prometheus, OTLP, CloudWatch, a file",
     .examples =
@@ -504,7 +513,12 @@ const fr_command FR_COMMAND_monitor = {
         "frugal monitor --engine http://localhost:8000 --for 3600  # joules per token, beside "
         "vLLM\n"
         "frugal monitor --cloudwatch put --region aws:eu-north-1  # keys: AWS_ACCESS_KEY_ID …\n"
-        "frugal monitor --once --json  # one look, for a program",
+        "frugal monitor --once --json  # one look, for a program\n"
+        "frugal monitor import gpus.csv --tz Europe/Paris  # what nvidia-smi --format=csv "
+        "recorded\n"
+        "frugal monitor import --cloudwatch AWS/EC2 --dimension InstanceId=i-0123 --instance "
+        "c5.4xlarge "
+        "--from 2026-11-01  # a fleet, after the fact",
     .more =
         "Ctrl-C or SIGTERM ends it cleanly; it then says what the machine drew and what monitor "
         "took "
