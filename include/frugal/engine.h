@@ -104,6 +104,9 @@ typedef int (*fr_llm_text_fn)(void *user, const char *text, size_t bytes);
  * stop          [n_stop] texts that end the completion, which then ends before them. Borrowed.
  * on_text       NULL: the text is only in the result.
  * plain         not 0: no BOS is put before the prompt, and control tokens in it are plain text.
+ * typical_p     one more cut-off, after min_p; 0: off.
+ * repetition_penalty   of tokens in prompt and completion; 0 or 1: off.
+ * frequency_penalty, presence_penalty   taken off for each time, and once, in the completion.
  */
 typedef struct fr_llm_generation {
     size_t size;
@@ -118,6 +121,9 @@ typedef struct fr_llm_generation {
     fr_llm_text_fn on_text;
     void *user;
     int plain;
+    double typical_p;
+    double repetition_penalty;
+    double frequency_penalty, presence_penalty;
 } fr_llm_generation;
 
 /**

@@ -1,11 +1,12 @@
 /* frugal generate: a completion, shown as it comes, with what it took. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "cli/model_work.h"
 
-enum { DEFAULT_TOKENS = 128, MOST_STOPS = 16 };
+enum { DEFAULT_TOKENS = 128, MOST_STOPS = 16, MOST_BIASES = 64 };
 
 static const fr_option OPTIONS[] = {
     FR_OPTIONS_MODEL,
@@ -17,6 +18,12 @@ static const fr_option OPTIONS[] = {
     { "top-k", 0, FR_OPTION_I64, "K", "draw from the K most likely tokens" },
     { "top-p", 0, FR_OPTION_F64, "P", "then from the fewest that reach P together" },
     { "min-p", 0, FR_OPTION_F64, "P", "then from those with P times the best one's probability" },
+    { "typical-p", 0, FR_OPTION_F64, "P", "then from the most typical that reach P together" },
+    { "repeat-penalty", 0, FR_OPTION_F64, "R", "divide the logits of tokens that are there (1.1)" },
+    { "repeat-last", 0, FR_OPTION_I64, "N", "of those among the last N only (default: all)" },
+    { "frequency-penalty", 0, FR_OPTION_F64, "X", "taken off for each time in the answer" },
+    { "presence-penalty", 0, FR_OPTION_F64, "X", "taken off once for being in the answer" },
+    { "logit-bias", 0, FR_OPTION_LIST, "ID=X", "added to a token's logit; -inf: never; several" },
     { "seed", 0, FR_OPTION_I64, "N", "the same seed gives the same text (default 0)" },
     { "stop", 0, FR_OPTION_LIST, "TEXT", "end before this text; may be given several times" },
     { "no-special", 0, FR_OPTION_FLAG, NULL, "no BOS, and control tokens in the prompt are text" },
@@ -46,10 +53,30 @@ static char *unescaped(const char *text)
     return out;
 }
 
+static int read_biases(fr_cli *cli, fr_sampling *s, fr_logit_bias biases[MOST_BIASES], fr_err *err)
+{
+    for (const char *text; (text = fr_arg_list(cli, "logit-bias", s->n_bias)) != NULL;) {
+        fr_str rest = fr_str_of(text), id;
+        double number = NAN, bias = NAN;
+        if (s->n_bias == MOST_BIASES)
+            return fr_fail(err, FR_E_USAGE, NULL, "more than %d biases", MOST_BIASES);
+        bool ok = fr_str_next(&rest, '=', &id) && fr_str_to_f64(id, &number) && number >= 0 &&
+                  number <= INT32_MAX && number == floor(number);
+        if (ok && fr_str_equal(rest, FR_STR("-inf")))
+            bias = -INFINITY;
+        else if (!ok || !fr_str_to_f64(rest, &bias))
+            return fr_fail(err, FR_E_USAGE, "`frugal tokenize` tells ids; as --logit-bias 42=-inf.",
+                           "--logit-bias takes ID=NUMBER, not '%s'", text);
+        biases[s->n_bias++] = (fr_logit_bias){ (int32_t)number, bias };
+    }
+    s->bias = biases;
+    return 0;
+}
+
 static int read_sampling(fr_cli *cli, fr_sampling *s, char *stops[MOST_STOPS], fr_err *err)
 {
     long long tokens = fr_arg_i64(cli, "tokens", DEFAULT_TOKENS),
-              top_k = fr_arg_i64(cli, "top-k", 0);
+              top_k = fr_arg_i64(cli, "top-k", 0), last = fr_arg_i64(cli, "repeat-last", 0);
     if (tokens < 0)
         return fr_fail(err, FR_E_USAGE, NULL, "--tokens takes 0 or more, not %lld", tokens);
     if (top_k < 0 || top_k > INT32_MAX)
@@ -58,6 +85,11 @@ static int read_sampling(fr_cli *cli, fr_sampling *s, char *stops[MOST_STOPS], f
                         .top_k = (int)top_k,
                         .top_p = fr_arg_f64(cli, "top-p", 0),
                         .min_p = fr_arg_f64(cli, "min-p", 0),
+                        .typical_p = fr_arg_f64(cli, "typical-p", 0),
+                        .repetition_penalty = fr_arg_f64(cli, "repeat-penalty", 0),
+                        .repetition_last = (size_t)FR_MAX(last, 0),
+                        .frequency_penalty = fr_arg_f64(cli, "frequency-penalty", 0),
+                        .presence_penalty = fr_arg_f64(cli, "presence-penalty", 0),
                         .seed = (uint64_t)fr_arg_i64(cli, "seed", 0),
                         .max_tokens = (size_t)tokens };
     for (const char *stop; (stop = fr_arg_list(cli, "stop", s->n_stop)) != NULL; s->n_stop++) {
@@ -135,6 +167,7 @@ static int generate_all(fr_cli *cli, fr_err *err)
     FR_AUTO(fr_buf) prompt = { 0 };
     FR_AUTO(fr_model_work) work = { 0 };
     char *stops[MOST_STOPS] = { NULL };
+    fr_logit_bias biases[MOST_BIASES];
     const char *model = NULL;
     uint64_t id = 0;
     fr_request r = { .no_special = fr_arg_flag(cli, "no-special"),
@@ -142,6 +175,8 @@ static int generate_all(fr_cli *cli, fr_err *err)
     int rc = fr_arg_need_text(cli, "model", &model, err);
     if (rc == 0)
         rc = read_sampling(cli, &r.sampling, stops, err);
+    if (rc == 0)
+        rc = read_biases(cli, &r.sampling, biases, err);
     if (rc == 0)
         rc = fr_text_given(cli, &prompt, err);
     r.prompt = fr_buf_str(&prompt);

@@ -93,6 +93,10 @@ void json_put_sampling(json_t *object, const fr_sampling *s)
     json_object_set_new(object, "temperature", json_real(s->temperature));
     if (s->top_p > 0.0 && s->top_p < 1.0)
         json_object_set_new(object, "top_p", json_real(s->top_p));
+    if (s->frequency_penalty != 0.0)
+        json_object_set_new(object, "frequency_penalty", json_real(s->frequency_penalty));
+    if (s->presence_penalty != 0.0)
+        json_object_set_new(object, "presence_penalty", json_real(s->presence_penalty));
     if (s->temperature > 0.0)
         json_object_set_new(object, "seed", json_integer((json_int_t)(s->seed & INT64_MAX)));
     if (s->n_stop == 0)
@@ -113,7 +117,11 @@ bool same_sampling(const fr_sampling *a, const fr_sampling *b)
 {
     bool same = a->temperature == b->temperature && a->top_k == b->top_k && a->top_p == b->top_p &&
                 a->min_p == b->min_p && a->seed == b->seed && a->max_tokens == b->max_tokens &&
-                a->n_stop == b->n_stop;
+                a->typical_p == b->typical_p && a->n_bias == b->n_bias && a->bias == b->bias &&
+                a->repetition_penalty == b->repetition_penalty &&
+                a->repetition_last == b->repetition_last &&
+                a->frequency_penalty == b->frequency_penalty &&
+                a->presence_penalty == b->presence_penalty && a->n_stop == b->n_stop;
     for (size_t i = 0; same && i < a->n_stop; i++)
         same = strcmp(a->stop[i], b->stop[i]) == 0;
     return same;

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,6 +125,7 @@ static void asked_free(fr_asked *a)
 {
     fr_stream_fini(&a->stream);
     free(a->ids);
+    free(a->bias);
     free(a);
 }
 
@@ -142,6 +144,7 @@ void fr_engine_free(fr_engine *e)
     free(e->row_of);
     free(e->logits);
     free(e->choices);
+    free(e->counts);
     free(e->parts);
     free(e->shares);
     free(e->ends);
@@ -187,6 +190,20 @@ static int check_sampling(const fr_sampling *s, fr_err *err)
         return fr_fail(err, FR_E_USAGE, "0 or 1 is off.", "top-p is %g; expected 0 to 1", s->top_p);
     if (!(s->min_p >= 0 && s->min_p <= 1))
         return fr_fail(err, FR_E_USAGE, "0 is off.", "min-p is %g; expected 0 to 1", s->min_p);
+    if (!(s->typical_p >= 0 && s->typical_p <= 1))
+        return fr_fail(err, FR_E_USAGE, "0 or 1 is off.", "typical-p is %g; expected 0 to 1",
+                       s->typical_p);
+    if (!(s->repetition_penalty >= 0 && s->repetition_penalty < 1e3))
+        return fr_fail(err, FR_E_USAGE, "1 is off, 1.1 is usual.",
+                       "the repetition penalty is %g; expected 0 or more", s->repetition_penalty);
+    if (!(fabs(s->frequency_penalty) < 1e3 && fabs(s->presence_penalty) < 1e3))
+        return fr_fail(err, FR_E_USAGE, "0 is off; -2 to 2 is usual.",
+                       "a frequency or presence penalty is no small number");
+    for (size_t i = 0; i < s->n_bias; i++) {
+        if (isnan(s->bias[i].bias) || s->bias[i].bias == INFINITY)
+            return fr_fail(err, FR_E_USAGE, "-100 to 100 is usual.",
+                           "the bias of token %d is no number", s->bias[i].id);
+    }
     if (s->top_k < 0)
         return fr_fail(err, FR_E_USAGE, "0 is off.", "top-k is %d; expected 0 or more", s->top_k);
     return 0;
@@ -232,6 +249,12 @@ int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *ids, siz
     a->done.prompt_tokens = ids->n;
     fr_stream_init(&a->stream, request->sampling.stop, request->sampling.n_stop);
     a->sampling.stop = NULL;
+    a->sampling.bias = NULL;
+    if (request->sampling.n_bias > 0) {
+        a->bias = FR_NEW_N(fr_logit_bias, request->sampling.n_bias);
+        memcpy(a->bias, request->sampling.bias, request->sampling.n_bias * sizeof(*a->bias));
+        a->sampling.bias = a->bias;
+    }
     if (e->last != NULL)
         e->last->next = a;
     else

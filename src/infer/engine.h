@@ -36,15 +36,33 @@ typedef struct {
  *
  * With a temperature the order is: probabilities from logits / temperature; top-k keeps the k most
  * likely (of equals the lower ids); top-p keeps of those, renormalized, the fewest most likely that
- * reach p together; min-p drops those below min_p times the most likely one. What is left is drawn
- * from, by a random number that depends on the seed, the prompt's ids and the place in the
- * completion alone: not on the batch, nor on what else was asked.
+ * reach p together; min-p drops those below min_p times the most likely one; typical-p keeps the
+ * fewest (and their equals) that together reach it, nearest first to the entropy of what is left
+ * (Meister et al. 2022,
+ * arXiv:2202.00666). What remains is drawn from, by a random number that depends on the seed, the
+ * prompt's ids and the place in the completion alone: not on the batch, nor on what else was asked.
+ *
+ * Before all that, also when greedy, the logits are changed: the repetition penalty divides a logit
+ * above zero and multiplies one below for each token of prompt and completion (Keskar et al. 2019,
+ * arXiv:1909.05858); frequency and presence penalties are taken off for each time, and for the
+ * first time, that a token stands in the completion, and biases are added (OpenAI's API).
  */
 typedef struct {
+    int32_t id;
+    double bias; /* -INFINITY: never */
+} fr_logit_bias;
+
+typedef struct {
     double temperature;
-    int top_k;    /* 0: off */
-    double top_p; /* 0 or 1: off */
-    double min_p; /* 0: off */
+    int top_k;                 /* 0: off */
+    double top_p;              /* 0 or 1: off */
+    double min_p;              /* 0: off */
+    double typical_p;          /* 0 or 1: off */
+    double repetition_penalty; /* 0 or 1: off; above 1 discourages */
+    size_t repetition_last;    /* looks at so many tokens before; 0: at all */
+    double frequency_penalty, presence_penalty;
+    const fr_logit_bias *bias; /* [n_bias]; NULL: none. Copied when submitted. */
+    size_t n_bias;
     uint64_t seed;
     size_t max_tokens;       /* 0: until the context is full */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */

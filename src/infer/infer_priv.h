@@ -15,6 +15,11 @@ typedef struct {
  * choices [n_vocab] is room to work in. -1 when no logit is a number above -infinity. */
 int32_t fr_sample(const fr_sampling *sampling, const float *logits, size_t n_vocab, double u,
                   fr_choice *choices);
+/* Penalties and biases, in place. ids: the prompt, then what was generated. counts [n_vocab] is all
+ * zero before and after. */
+void fr_logits_adjust(const fr_sampling *s, const int32_t *ids, size_t n_prompt, size_t n_ids,
+                      float *logits, size_t n_vocab, uint32_t *counts);
+bool fr_sampling_adjusts(const fr_sampling *s);
 /* Log of the softmax of logits [n_vocab] at an id; NAN when no logit is a number. */
 double fr_logprob(const float *logits, size_t n_vocab, int32_t id);
 
@@ -52,6 +57,7 @@ typedef struct fr_asked {
     double logprob;
     size_t n_scored;
     fr_sampling sampling;
+    fr_logit_bias *bias; /* owned; what sampling.bias points to */
     uint64_t random_stream;
     const fr_adapter *adapter;
     void (*on_text)(void *user, fr_str piece);
@@ -98,6 +104,7 @@ struct fr_engine {
     float *logits; /* [logits_cap][n_vocab]; grows to what a step wanted, at most logits_max */
     size_t logits_cap;
     fr_choice *choices;
+    uint32_t *counts; /* [n_vocab], all zero; NULL until a request has penalties */
     fr_work_part *parts;
     struct fr_step_share *shares;
 };

@@ -113,6 +113,46 @@ static size_t keep_min_p(fr_choice *choices, size_t n, double min_p, float best,
     return kept;
 }
 
+typedef struct {
+    float best;
+    double temperature, log_sum, entropy;
+} surprise;
+
+/* How far a token's information is from what is expected of one. */
+static double deviation(const surprise *s, fr_choice c)
+{
+    double log_p = ((double)c.logit - s->best) / s->temperature - s->log_sum;
+    return fabs(-log_p - s->entropy);
+}
+
+static int by_deviation(const void *a, const void *b, void *user)
+{
+    const fr_choice *x = a, *y = b;
+    double dx = deviation(user, *x), dy = deviation(user, *y);
+    return dx < dy ? -1 : dx > dy ? 1 : by_likelihood(a, b);
+}
+
+static size_t keep_typical(fr_choice *choices, size_t n, double typical_p, float best,
+                           double temperature)
+{
+    surprise s = { .best = best, .temperature = temperature };
+    double sum = 0, reached = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += weight(choices[i], best, temperature);
+    s.log_sum = log(sum);
+    for (size_t i = 0; i < n; i++) {
+        double p = weight(choices[i], best, temperature) / sum;
+        s.entropy -= p > 0 ? p * log(p) : 0;
+    }
+    qsort_r(choices, n, sizeof(*choices), by_deviation, &s);
+    size_t kept = 0;
+    while (kept < n && reached < typical_p * sum)
+        reached += weight(choices[kept++], best, temperature);
+    while (kept < n && kept > 0 && choices[kept].logit == choices[kept - 1].logit)
+        kept++; /* as near as the last */
+    return kept;
+}
+
 int32_t fr_sample(const fr_sampling *sampling, const float *logits, size_t n_vocab, double u,
                   fr_choice *choices)
 {
@@ -132,7 +172,10 @@ int32_t fr_sample(const fr_sampling *sampling, const float *logits, size_t n_voc
         n = keep_top_p(choices, n, sampling->top_p, best, temperature);
     if (sampling->min_p > 0)
         n = keep_min_p(choices, n, FR_MIN(sampling->min_p, 1.0), best, temperature);
-    if (sampling->top_k > 0 || sampling->top_p > 0) /* else they still are in order */
+    bool typical = sampling->typical_p > 0 && sampling->typical_p < 1;
+    if (typical)
+        n = keep_typical(choices, n, sampling->typical_p, best, temperature);
+    if (sampling->top_k > 0 || sampling->top_p > 0 || typical) /* else they still are in order */
         qsort(choices, n, sizeof(*choices), by_id);
     double sum = 0;
     for (size_t i = 0; i < n; i++)

@@ -116,10 +116,14 @@ static int no_numbers(fr_err *err)
 }
 
 /* Takes the next token of a completion. */
-static int take_token(fr_engine *e, fr_asked *a, const float *logits, fr_step_share *share,
-                      fr_err *err)
+static int take_token(fr_engine *e, fr_asked *a, float *logits, fr_step_share *share, fr_err *err)
 {
     size_t n_vocab = fr_model_shape(e->model)->n_vocab, place = a->n_ids - a->n_prompt;
+    if (fr_sampling_adjusts(&a->sampling)) {
+        if (e->counts == NULL)
+            e->counts = FR_NEW_N(uint32_t, n_vocab);
+        fr_logits_adjust(&a->sampling, a->ids, a->n_prompt, a->n_ids, logits, n_vocab, e->counts);
+    }
     double u = fr_random_f64(a->sampling.seed, FR_RANDOM_SAMPLE, a->random_stream, place);
     int32_t id = fr_sample(&a->sampling, logits, n_vocab, u, e->choices);
     if (id < 0)
@@ -157,7 +161,7 @@ static int take_results(fr_engine *e, const plan *p, size_t first_row, fr_err *e
     for (size_t r = first_row; r < p->n_rows; r++) {
         if (!e->rows[r].want_logits)
             continue;
-        const float *logits = e->logits + at++ * n_vocab;
+        float *logits = e->logits + at++ * n_vocab;
         fr_row_of *of = &e->row_of[r];
         if (of->asked->score_from > 0)
             FR_TRY(take_likelihood(e, of->asked, logits, e->rows[r].position, err));

@@ -5,11 +5,13 @@
 #include <cmocka.h>
 /* clang-format on */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "fixture.h"
 #include "infer/infer_priv.h"
 
 enum { N = 12, DRAWS = 40000 };
@@ -160,6 +162,72 @@ static void rows_that_are_no_numbers_give_no_token(void **state)
     assert_true(isnan(fr_logprob(nan_row, 3, 0)));
 }
 
+/* What is drawn, as probabilities: the u at which each token begins and ends. */
+static void probabilities_of(const fr_sampling *s, const float *logits, double p[N])
+{
+    enum { STEPS = 20000 };
+    fr_choice room[N];
+    memset(p, 0, N * sizeof(*p));
+    for (int i = 0; i < STEPS; i++)
+        p[fr_sample(s, logits, N, (i + 0.5) / STEPS, room)] += 1.0 / STEPS;
+}
+
+/* tests/fixtures/infer/make_sampling_golden.py: typical sampling and the repetition penalty. */
+static void cuts_and_penalties_are_those_of_transformers(void **state)
+{
+    (void)state;
+    static const int32_t BEFORE[] = { 0, 2, 0 };
+    char *path = fixture_path("infer/sampling_golden.txt");
+    FILE *golden = fopen(path, "r");
+    assert_non_null(golden);
+    size_t cases = 0;
+    fr_sampling s = { 0 };
+    while (fscanf(golden, "%lf %lf %lf", &s.temperature, &s.typical_p, &s.repetition_penalty) ==
+           3) {
+        float logits[N];
+        double p[N], wanted;
+        uint32_t counts[N] = { 0 };
+        memcpy(logits, LOGITS, sizeof(logits));
+        fr_logits_adjust(&s, BEFORE, 2, 3, logits, N, counts);
+        probabilities_of(&s, logits, p);
+        for (int i = 0; i < N; i++) {
+            assert_int_equal(counts[i], 0);
+            assert_int_equal(fscanf(golden, "%lf", &wanted), 1);
+            if (fabs(p[i] - wanted) > 1.01 / 20000)
+                fail_msg("case %zu, token %d: %.6f, not %.6f", cases, i, p[i], wanted);
+        }
+        cases++;
+    }
+    assert_int_equal(cases, 30);
+    fclose(golden);
+    free(path);
+}
+
+/* OpenAI's formula: mu - count * frequency - (count > 0) * presence, for the completion only. */
+static void frequency_counts_presence_does_not_and_biases_add(void **state)
+{
+    (void)state;
+    static const int32_t IDS[] = { 4, 4, 1, 2, 1 }; /* a prompt of two */
+    static const fr_logit_bias BIAS[] = { { 3, 2.5 }, { 0, -INFINITY }, { 99, 1 }, { -1, 1 } };
+    float logits[5] = { 1, 1, 1, 1, 1 };
+    uint32_t counts[5] = { 0 };
+    fr_sampling s = { .frequency_penalty = 0.5,
+                      .presence_penalty = 0.25,
+                      .bias = BIAS,
+                      .n_bias = FR_COUNT_OF(BIAS) };
+    assert_true(fr_sampling_adjusts(&s));
+    assert_false(fr_sampling_adjusts(&(fr_sampling){ .repetition_penalty = 1 }));
+    fr_logits_adjust(&s, IDS, 2, 5, logits, 5, counts);
+    const float wanted[] = { -INFINITY, 1 - 2 * 0.5f - 0.25f, 1 - 0.5f - 0.25f, 3.5f, 1 };
+    assert_memory_equal(logits, wanted, sizeof(wanted));
+    /* only the last ones count for repetition */
+    float again[5] = { 2, 2, -2, 2, 2 };
+    s = (fr_sampling){ .repetition_penalty = 2, .repetition_last = 2 };
+    fr_logits_adjust(&s, IDS, 2, 5, again, 5, counts);
+    const float charged[] = { 2, 1, -4, 2, 2 };
+    assert_memory_equal(again, charged, sizeof(charged));
+}
+
 static void log_probabilities_sum_to_one(void **state)
 {
     (void)state;
@@ -236,6 +304,8 @@ int main(void)
         cmocka_unit_test(the_ends_of_the_unit_interval_give_the_ends_of_what_is_kept),
         cmocka_unit_test(greedy_takes_the_lowest_of_equals),
         cmocka_unit_test(rows_that_are_no_numbers_give_no_token),
+        cmocka_unit_test(cuts_and_penalties_are_those_of_transformers),
+        cmocka_unit_test(frequency_counts_presence_does_not_and_biases_add),
         cmocka_unit_test(log_probabilities_sum_to_one),
         cmocka_unit_test(stop_strings_do_not_depend_on_how_text_is_cut),
         cmocka_unit_test(bytes_that_are_no_character_become_replacement_characters),
