@@ -5,3 +5,4 @@ set_target_properties(fake_nvml PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINA
 add_dependencies(nvml_test fake_nvml)
 add_dependencies(gauges_test fake_nvml)
 add_dependencies(census_test fake_nvml)
+add_dependencies(accelerator_share_test fake_nvml)

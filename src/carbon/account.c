@@ -86,6 +86,16 @@ fr_embodied fr_embodied_of_host(const fr_host *host)
     return e;
 }
 
+void fr_embodied_add_accelerators(fr_embodied *e, int n)
+{
+    fr_constant each = fr_constant_of("accelerator_embodied_kg");
+    if (!(e->share_ratio > 0)) /* the host has that many more by our share of it, as with memory */
+        return;
+    e->total_kg += n * each.mid / e->share_ratio;
+    e->total_low_kg += n * each.low / e->share_ratio;
+    e->total_high_kg += n * each.high / e->share_ratio;
+}
+
 fr_embodied fr_embodied_of_this_host(void)
 {
     fr_host host;

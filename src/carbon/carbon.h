@@ -73,6 +73,9 @@ double fr_embodied_g(const fr_embodied *e, double reserved_s);
 void fr_embodied_range_g(const fr_embodied *e, double reserved_s, double *low_g, double *high_g);
 /** A machine, from named constants; a virtual one has its threads' share of the host. */
 fr_embodied fr_embodied_of_host(const fr_host *host);
+/** Adds n accelerators that are reserved whole (a machine's, or passed through to a virtual one).
+ */
+void fr_embodied_add_accelerators(fr_embodied *e, int n);
 /** This machine. */
 fr_embodied fr_embodied_of_this_host(void);
 

@@ -273,9 +273,14 @@ static int put_notes(fr_ledger *l, const fr_run_record *r, fr_err *err)
     fr_note *notes = NULL;
     size_t n = 0;
     FR_TRY(fr_ledger_notes(l, r->id, &notes, &n, err));
+    size_t n_hours = 0;
     if (n > 0)
         printf("\n  notes\n");
     for (size_t i = 0; i < n; i++) {
+        if (strcmp(notes[i].kind, "hour") == 0) { /* may be thousands: --json has them */
+            n_hours++;
+            continue;
+        }
         char *name = fr_dup_f("%s %s", notes[i].kind, notes[i].name);
         printf("  ");
         put_padded(name, 30);
@@ -286,6 +291,8 @@ static int put_notes(fr_ledger *l, const fr_run_record *r, fr_err *err)
         putchar('\n');
         free(name);
     }
+    if (n_hours > 0)
+        printf("  hours of the grid              %zu figures\n", n_hours);
     fr_notes_free(notes, n);
     return 0;
 }

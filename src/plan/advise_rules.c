@@ -5,7 +5,9 @@
  */
 #include "plan/advise.h"
 
+#include <jansson.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,38 +329,44 @@ static void dirty_hour(const fr_advise_facts *facts, fr_advice_list *out)
 }
 
 /* The same command, the same model, done before. Whether it had to be done again only people know:
- * the low end is 0. */
+ * the low end is 0. The newest of each is the one that was needed. */
 static void repeated(const fr_advise_facts *facts, fr_advice_list *out)
 {
-    const fr_advise_run *most = NULL;
-    stake worst = { 0 };
+    json_t *groups = json_object(); /* command and model: index of the sum */
+    stake *sums = FR_NEW_N(stake, facts->n);
+    size_t *newest = FR_NEW_N(size_t, facts->n), n = 0, worst = SIZE_MAX;
     for (size_t i = 0; i < facts->n; i++) {
         const fr_run_record *r = facts->at[i].run;
-        stake s = { 0 };
         if (r->command == NULL || strcmp(r->status, "done") != 0)
             continue;
-        for (size_t k = i + 1; k < facts->n; k++) {
-            const fr_run_record *other = facts->at[k].run;
-            if (other->command != NULL && strcmp(other->command, r->command) == 0 &&
-                strcmp(other->status, "done") == 0 &&
-                (other->model_hash == NULL) == (r->model_hash == NULL) &&
-                (r->model_hash == NULL || strcmp(other->model_hash, r->model_hash) == 0))
-                stake_add(&s, &facts->at[k], facts->at[k].run->energy.value_j);
+        char *key = fr_dup_f("%s\n%s", r->model_hash != NULL ? r->model_hash : "", r->command);
+        json_t *at = json_object_get(groups, key);
+        if (at == NULL) {
+            newest[n] = i;
+            json_object_set_new_nocheck(groups, key, json_integer((json_int_t)n++));
+        } else {
+            size_t group = (size_t)json_integer_value(at);
+            stake_add(&sums[group], &facts->at[i], r->energy.value_j);
+            if (sums[group].n >= 2 &&
+                (worst == SIZE_MAX || sums[group].part_j > sums[worst].part_j))
+                worst = group;
         }
-        if (s.n >= 2 && s.part_j > worst.part_j) {
-            worst = s;
-            most = &facts->at[i];
-        }
+        free(key);
     }
-    if (most == NULL || !is_worth(facts, &worst, 1))
-        return;
-    fr_advice *a = fr_advice_add(out, "repeated", stake_grade(&worst));
-    snprintf(a->what, sizeof a->what, "the same command ran %zu times to the same end",
-             worst.n + 1);
-    snprintf(a->evidence, sizeof a->evidence, "%.3g J in the repeats of: %.200s", worst.part_j,
-             most->run->command);
-    snprintf(a->try_it, sizeof a->try_it, "keep its result, unless the repeats were to measure");
-    saves(a, &worst, 0, 1);
+    json_decref(groups);
+    if (worst != SIZE_MAX && is_worth(facts, &sums[worst], 1)) {
+        const stake *s = &sums[worst];
+        fr_advice *a = fr_advice_add(out, "repeated", stake_grade(s));
+        snprintf(a->what, sizeof a->what, "the same command ran %zu times to the same end",
+                 s->n + 1);
+        snprintf(a->evidence, sizeof a->evidence, "%.3g J in the repeats of: %.200s", s->part_j,
+                 facts->at[newest[worst]].run->command);
+        snprintf(a->try_it, sizeof a->try_it,
+                 "keep its result, unless the repeats were to measure");
+        saves(a, s, 0, 1);
+    }
+    free(newest);
+    free(sums);
 }
 
 static void failed(const fr_advise_facts *facts, fr_advice_list *out)

@@ -94,6 +94,9 @@ fr_interval fr_interval_paired(const double *a, const double *b, size_t n, uint6
 /* ---- the ratio of two means ---- */
 
 #define RATIO_BOOTSTRAP_ROWS 10
+#define RATIO_BOOTSTRAP_MOST                                                                       \
+    1000 /* above, the means are as good as normal, and resampling slow                            \
+          */
 
 /* log of the gamma function's ratio is all that Student's density needs; the rest is Simpson's
  * rule. */
@@ -157,7 +160,7 @@ fr_interval fr_interval_ratio(const double *a, size_t n_a, const double *b, size
     fr_interval out = { .value = NAN, .low = NAN, .high = NAN, .n = least };
     if (least == 0 || !(mean_of(a, n_a) > 0) || !(mean_of(b, n_b) > 0))
         return out;
-    if (least >= RATIO_BOOTSTRAP_ROWS) {
+    if (least >= RATIO_BOOTSTRAP_ROWS && n_a + n_b <= RATIO_BOOTSTRAP_MOST) {
         double *ratios = FR_NEW_N(double, RESAMPLES);
         for (size_t i = 0; i < RESAMPLES; i++)
             ratios[i] =

@@ -71,10 +71,11 @@ fr_interval fr_interval_paired(const double *a, const double *b, size_t n, uint6
 /**
  * mean(b) / mean(a) - 1 of two samples that are not paired, with a 95% interval over the repeats.
  *
- * From 10 values a side on the percentile bootstrap of both sides; below that, where it would be
- * too narrow, Welch's t on the logarithm of each mean (delta method, Welch-Satterthwaite degrees of
- * freedom). One value on a side has no spread: low and high are then NAN. The values are above 0;
- * value is NAN when a mean is not. n is the smaller side's.
+ * From 10 values a side on, up to 1,000 in all, the percentile bootstrap of both sides; below,
+ * where it would be too narrow, and above, where it would only be slow, Welch's t on the logarithm
+ * of each mean (delta method, Welch-Satterthwaite degrees of freedom). One value on a side has no
+ * spread: low and high are then NAN. The values are above 0; value is NAN when a mean is not. n is
+ * the smaller side's.
  */
 fr_interval fr_interval_ratio(const double *a, size_t n_a, const double *b, size_t n_b,
                               uint64_t seed);

@@ -19,44 +19,78 @@ static bool is_wanted(const fr_run_record *r)
     return !r->phase && r->leaf && strcmp(r->status, "done") == 0;
 }
 
-static bool same_name(const fr_run_record *a, const fr_run_record *b)
+static char *name_of(const fr_run_record *r)
 {
-    const char *x = a->name != NULL ? a->name : "", *y = b->name != NULL ? b->name : "";
-    return strcmp(a->kind, b->kind) == 0 && strcmp(x, y) == 0;
+    return fr_dup_f("%s%s%s", r->kind, r->name != NULL ? " " : "", r->name != NULL ? r->name : "");
 }
 
-/* Runs of one name in [from, to). */
-static int sample(fr_ledger *l, const fr_run_list *runs, const fr_run_record *like, int64_t from,
-                  int64_t to, fr_sample *out, fr_err *err)
+/* Samples of each name that was run after the change: before and after. */
+typedef struct {
+    char *name;
+    fr_sample before, after;
+} pair;
+typedef struct {
+    pair at[NAMES_MOST];
+    size_t n;
+    json_t *index; /* name: which */
+} pairs;
+
+static pair *pair_of(pairs *p, const fr_run_record *r, bool make)
 {
-    for (size_t i = runs->n; i-- > 0;) {
-        const fr_run_record *r = &runs->at[i];
-        if (is_wanted(r) && same_name(r, like) && r->start_unix_ns >= from && r->start_unix_ns < to)
-            FR_TRY(fr_sample_add(out, l, r, NULL, err));
+    char *name = name_of(r);
+    json_t *which = json_object_get(p->index, name);
+    if (which == NULL && make && p->n < NAMES_MOST) {
+        which = json_integer((json_int_t)p->n);
+        json_object_set_new_nocheck(p->index, name, which);
+        p->at[p->n++] = (pair){ .name = name };
+        return &p->at[p->n - 1];
     }
-    return 0;
+    free(name);
+    return which != NULL ? &p->at[json_integer_value(which)] : NULL;
 }
 
-static int one(fr_ledger *l, const fr_run_list *runs, const fr_run_record *like,
-               const fr_change *change, int64_t from, int64_t to, fr_effects *out, size_t *n,
-               fr_err *err)
+static void pairs_fini(pairs *p)
 {
-    FR_AUTO(fr_sample) before = { 0 };
-    FR_AUTO(fr_sample) after = { 0 };
-    FR_TRY(sample(l, runs, like, from, change->at_unix_ns, &before, err));
-    FR_TRY(sample(l, runs, like, change->at_unix_ns, to, &after, err));
-    if (before.n == 0 || after.n == 0)
-        return 0;
+    for (size_t i = 0; i < p->n; i++) {
+        free(p->at[i].name);
+        fr_sample_fini(&p->at[i].before);
+        fr_sample_fini(&p->at[i].after);
+    }
+    json_decref(p->index);
+}
+
+static void add(const pair *p, const fr_change *change, size_t which, fr_effects *out)
+{
+    if (p->before.n == 0 || p->after.n == 0)
+        return;
     FR_GROW(out->at, out->n, out->cap);
     fr_effect *e = &out->at[out->n++];
-    *e = (fr_effect){ .at_unix_ns = change->at_unix_ns,
-                      .n_before = before.n,
-                      .n_after = after.n,
-                      .c = fr_compare(&before, &after) };
+    *e = (fr_effect){ .change = which,
+                      .at_unix_ns = change->at_unix_ns,
+                      .n_before = p->before.n,
+                      .n_after = p->after.n,
+                      .c = fr_compare(&p->before, &p->after) };
     snprintf(e->text, sizeof e->text, "%s", change->text);
-    snprintf(e->name, sizeof e->name, "%s%s%s", like->kind, like->name != NULL ? " " : "",
-             like->name != NULL ? like->name : "");
-    (*n)++;
+    snprintf(e->name, sizeof e->name, "%s", p->name);
+}
+
+static int fill(fr_ledger *l, const fr_run_list *runs, int64_t from, int64_t at, int64_t to,
+                pairs *out, fr_err *err)
+{
+    for (size_t i = 0; i < runs->n; i++) { /* newest first: names that ran after it */
+        const fr_run_record *r = &runs->at[i];
+        bool after = r->start_unix_ns >= at && r->start_unix_ns < to;
+        pair *p = after && is_wanted(r) ? pair_of(out, r, true) : NULL;
+        if (p != NULL)
+            FR_TRY(fr_sample_add(&p->after, l, r, NULL, err));
+    }
+    for (size_t i = 0; i < runs->n; i++) {
+        const fr_run_record *r = &runs->at[i];
+        bool before = r->start_unix_ns >= from && r->start_unix_ns < at;
+        pair *p = before && is_wanted(r) ? pair_of(out, r, false) : NULL;
+        if (p != NULL)
+            FR_TRY(fr_sample_add(&p->before, l, r, NULL, err));
+    }
     return 0;
 }
 
@@ -65,21 +99,12 @@ static int of_change(fr_ledger *l, const fr_run_list *runs, const fr_change *cha
 {
     int64_t from = which > 0 ? changes[which - 1].at_unix_ns : INT64_MIN;
     int64_t to = which + 1 < n ? changes[which + 1].at_unix_ns : INT64_MAX;
-    size_t names = 0, first = out->n;
-    for (size_t i = 0; i < runs->n && names < NAMES_MOST; i++) {
-        const fr_run_record *r = &runs->at[i];
-        bool seen =
-            !is_wanted(r) || r->start_unix_ns < changes[which].at_unix_ns || r->start_unix_ns >= to;
-        for (size_t k = 0; k < i && !seen; k++) /* the newest of its name speaks for it */
-            seen = is_wanted(&runs->at[k]) && same_name(&runs->at[k], r) &&
-                   runs->at[k].start_unix_ns >= changes[which].at_unix_ns &&
-                   runs->at[k].start_unix_ns < to;
-        if (!seen)
-            FR_TRY(one(l, runs, r, &changes[which], from, to, out, &names, err));
-    }
-    for (size_t i = first; i < out->n; i++)
-        out->at[i].change = which;
-    return 0;
+    pairs p = { .index = json_object() };
+    int rc = fill(l, runs, from, changes[which].at_unix_ns, to, &p, err);
+    for (size_t i = 0; i < p.n && rc == 0; i++)
+        add(&p.at[i], &changes[which], which, out);
+    pairs_fini(&p);
+    return rc;
 }
 
 int fr_effects_of(fr_ledger *l, fr_effects *out, fr_err *err)

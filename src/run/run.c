@@ -306,13 +306,9 @@ static int note_all(fr_run *run, const noted *notes, size_t n, fr_err *err)
 /* All that the account is made with, so that it can be made again without our tables. */
 static int note_factors(fr_run *run, fr_err *err)
 {
-    const fr_embodied *e = &run->embodied;
     const fr_place *p = &run->place;
     const fr_factors *f = &run->factors;
     const noted NOTES[] = {
-        { "factor", "embodied_total_kg", e->total_kg, e->source },
-        { "factor", "embodied_lifetime_s", e->lifetime_s, NULL },
-        { "factor", "embodied_share_ratio", e->share_ratio, NULL },
         { "factor", "pue", p->pue, p->pue_source },
         { "factor", "place", NAN, p->assumed ? "assumed" : p->region },
         { "factor", "market_g_per_kwh", f->market_g_per_kwh, f->market_how },
@@ -324,6 +320,25 @@ static int note_factors(fr_run *run, fr_err *err)
           NULL },
     };
     return note_all(run, NOTES, FR_COUNT_OF(NOTES), err);
+}
+
+/* Once the meter is open it is known which accelerators there are. */
+static int note_embodied(fr_run *run, fr_err *err)
+{
+    fr_embodied *e = &run->embodied;
+    int n = 0;
+    for (size_t i = 0; i < run->root.begin.n_devices; i++) {
+        fr_device_kind kind = run->root.begin.devices[i].kind;
+        n += kind == FR_DEVICE_GPU || kind == FR_DEVICE_ACCELERATOR;
+    }
+    fr_embodied_add_accelerators(e, n);
+    const noted NOTES[] = {
+        { "factor", "embodied_total_kg", e->total_kg, e->source },
+        { "factor", "embodied_lifetime_s", e->lifetime_s, NULL },
+        { "factor", "embodied_share_ratio", e->share_ratio, NULL },
+        { "host", "accelerators", n > 0 ? n : NAN, NULL },
+    };
+    return run->ledger != NULL ? note_all(run, NOTES, FR_COUNT_OF(NOTES), err) : 0;
 }
 
 /* The lines beside the location-based one, which the run's row holds. */
@@ -430,6 +445,7 @@ static int begin(fr_run *run, const fr_run_options *options, fr_err *err)
     tell_children(run); /* before the meter has a thread */
     FR_TRY(fr_meter_open(&options->meter, &run->meter, err));
     FR_TRY(fr_meter_read(run->meter, &run->root.begin, err));
+    FR_TRY(note_embodied(run, err));
     fr_reading_copy(&run->root.bucket, &run->root.begin);
     fr_reading_copy(&run->last, &run->root.begin);
     run->flushing =
