@@ -76,6 +76,8 @@ struct fr_gguf {
     fr_tensor *tensors;
     size_t n_tensors;
     uint32_t *key_order, *tensor_order; /* by name, for finding */
+    fr_gguf **parts;                    /* owned: the files behind the first, for their bytes */
+    size_t n_parts, parts_cap;
 };
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -403,7 +405,7 @@ int fr_gguf_parse(const void *bytes, size_t n, const char *name, fr_gguf **out, 
     return read_all(FR_NEW(fr_gguf), bytes, n, name, out, err);
 }
 
-int fr_gguf_open(const char *path, fr_gguf **out, fr_err *err)
+static int open_one(const char *path, fr_gguf **out, fr_err *err)
 {
     fr_map map = { 0 };
     FR_TRY(fr_map_open(path, &map, err));
@@ -412,12 +414,118 @@ int fr_gguf_open(const char *path, fr_gguf **out, fr_err *err)
     return read_all(g, map.at, map.size_bytes, path, out, err);
 }
 
+/* ---- models in parts ------------------------------------------------------------------------- */
+
+/* "NAME-00001-of-00003.gguf": each part says in split.no (from 0) and split.count where it stands;
+ * all metadata is in the first. */
+enum { PARTS_MOST = 9999, PART_SUFFIX = sizeof("-00001-of-00003.gguf") - 1 };
+
+int fr_gguf_join(fr_gguf *g, fr_gguf *part, fr_err *err)
+{
+    FR_GROW(g->parts, g->n_parts, g->parts_cap);
+    g->parts[g->n_parts++] = part;
+    uint64_t number = 0;
+    if (!fr_gguf_get_u64(part, "split.no", &number) || number != g->n_parts)
+        return fr_fail(err, FR_E_FORMAT, "The parts of the model were mixed up: fetch them again.",
+                       "'%s' is not part %zu of '%s'", part->path, g->n_parts + 1, g->path);
+    if (part->n_tensors > COUNT_MOST - FR_MIN(g->n_tensors, (size_t)COUNT_MOST))
+        return fr_fail(err, FR_E_LIMIT, NULL, "'%s' has more than %d tensors in its parts", g->path,
+                       COUNT_MOST);
+    const size_t n = g->n_tensors + part->n_tensors;
+    g->tensors = fr_array_resize(g->tensors, n, sizeof(*g->tensors));
+    if (part->n_tensors > 0)
+        memcpy(g->tensors + g->n_tensors, part->tensors, part->n_tensors * sizeof(*g->tensors));
+    g->n_tensors = n;
+    free(g->tensor_order);
+    g->tensor_order = sorted(n, by_name, g);
+    for (size_t i = 1; i < n; i++)
+        if (by_name(&g->tensor_order[i - 1], &g->tensor_order[i], g) == 0)
+            return fr_fail(err, FR_E_FORMAT, HINT_BAD,
+                           "'%s' has the tensor '%.*s' of an earlier part", part->path,
+                           FR_STR_F(shown(g->tensors[g->tensor_order[i]].name)));
+    return 0;
+}
+
+/* What only a file in parts says of itself is not said of the whole. */
+static void drop_split_keys(fr_gguf *g)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < g->n_keys; i++)
+        if (!fr_str_starts(g->keys[i].key, FR_STR("split.")))
+            g->keys[kept++] = g->keys[i];
+        else
+            free(g->keys[i].strings);
+    g->n_keys = kept;
+    free(g->key_order);
+    g->key_order = sorted(kept, by_key, g);
+}
+
+static int open_parts(fr_gguf *g, uint64_t count, fr_err *err)
+{
+    static const char HINT_NAME[] = "Parts are named NAME-00001-of-0000N.gguf: keep their names.";
+    uint64_t number = 0, tensors = 0;
+    char suffix[PART_SUFFIX + 1];
+    const size_t length = strlen(g->path);
+    if (count > PARTS_MOST || !fr_gguf_get_u64(g, "split.no", &number))
+        return fr_fail(err, FR_E_FORMAT, HINT_BAD, "'%s' says it is one of %llu parts", g->path,
+                       (unsigned long long)count);
+    if (number != 0)
+        return fr_fail(err, FR_E_USAGE, "Name the first part, …-00001-of-…: the others are found.",
+                       "'%s' is part %llu of %llu of a model", g->path,
+                       (unsigned long long)number + 1, (unsigned long long)count);
+    snprintf(suffix, sizeof(suffix), "-%05d-of-%05d.gguf", 1, (int)count);
+    if (length < PART_SUFFIX || strcmp(g->path + length - PART_SUFFIX, suffix) != 0)
+        return fr_fail(err, FR_E_USAGE, HINT_NAME, "'%s' is one of %llu parts, by another name",
+                       g->path, (unsigned long long)count);
+    for (int i = 2; i <= (int)count; i++) {
+        fr_gguf *part = NULL;
+        snprintf(suffix, sizeof(suffix), "-%05d-of-%05d.gguf", i, (int)count);
+        char *path = fr_dup_f("%.*s%s", (int)(length - PART_SUFFIX), g->path, suffix);
+        int rc = open_one(path, &part, err);
+        free(path);
+        FR_TRY(rc);
+        FR_TRY(fr_gguf_join(g, part, err));
+    }
+    if (fr_gguf_get_u64(g, "split.tensors.count", &tensors) && tensors != g->n_tensors)
+        return fr_fail(err, FR_E_FORMAT, HINT_BAD,
+                       "'%s' says it has %llu tensors; its parts have %zu", g->path,
+                       (unsigned long long)tensors, g->n_tensors);
+    drop_split_keys(g);
+    return 0;
+}
+
+int fr_gguf_open(const char *path, fr_gguf **out, fr_err *err)
+{
+    fr_gguf *g = NULL;
+    uint64_t count = 0;
+    FR_TRY(open_one(path, &g, err));
+    int rc = fr_gguf_get_u64(g, "split.count", &count) && count > 1 ? open_parts(g, count, err) : 0;
+    if (rc != 0)
+        fr_gguf_free(g);
+    else
+        *out = g;
+    return rc;
+}
+
+size_t fr_gguf_n_parts(const fr_gguf *g)
+{
+    return 1 + g->n_parts;
+}
+
+const char *fr_gguf_part_path(const fr_gguf *g, size_t i)
+{
+    return i == 0 ? g->path : g->parts[i - 1]->path;
+}
+
 void fr_gguf_free(fr_gguf *g)
 {
     if (g == NULL)
         return;
     for (size_t i = 0; i < g->n_keys; i++)
         free(g->keys[i].strings);
+    for (size_t i = 0; i < g->n_parts; i++)
+        fr_gguf_free(g->parts[i]);
+    free(g->parts);
     free(g->keys);
     free(g->tensors);
     free(g->key_order);
@@ -439,7 +547,10 @@ uint32_t fr_gguf_version(const fr_gguf *g)
 
 uint64_t fr_gguf_size_bytes(const fr_gguf *g)
 {
-    return g->size_bytes;
+    uint64_t bytes = g->size_bytes;
+    for (size_t i = 0; i < g->n_parts; i++)
+        bytes += g->parts[i]->size_bytes;
+    return bytes;
 }
 
 /* ---- finding ------------------------------------------------------------------------------- */
@@ -684,7 +795,9 @@ typedef struct {
     fr_format format;
     size_t n_dims;
     uint64_t dims[4], offset, size_bytes;
-    const void *data; /* borrowed until written */
+    const void *data; /* borrowed until written; NULL: made then */
+    fr_gguf_make make;
+    void *user; /* borrowed, of make */
 } out_tensor;
 
 struct fr_gguf_out {
@@ -835,6 +948,25 @@ void fr_gguf_put_tensor(fr_gguf_out *o, const char *name, fr_format format, cons
     o->data_bytes = aligned(t->offset + t->size_bytes);
 }
 
+void fr_gguf_put_made(fr_gguf_out *o, const char *name, fr_format format, const uint64_t *dims,
+                      size_t n_dims, fr_gguf_make make, void *user)
+{
+    fr_gguf_put_tensor(o, name, format, dims, n_dims, NULL);
+    o->tensors[o->n_tensors - 1].make = make;
+    o->tensors[o->n_tensors - 1].user = user;
+}
+
+static int write_made(fr_file_out *file, const out_tensor *t, size_t index, fr_err *err)
+{
+    void *bytes = NULL;
+    FR_TRY(fr_try_array((size_t)t->size_bytes, 1, "a tensor", &bytes, err));
+    int rc = t->make(t->user, index, bytes, err);
+    if (rc == 0)
+        rc = fr_file_out_put(file, bytes, (size_t)t->size_bytes, err);
+    free(bytes);
+    return rc;
+}
+
 static int write_padding(fr_file_out *file, uint64_t written, fr_err *err)
 {
     static const char ZEROS[ALIGNMENT];
@@ -866,7 +998,10 @@ int fr_gguf_write(fr_gguf_out *o, const char *path, fr_err *err)
     FR_TRY(write_padding(&file, head.n, err));
     for (size_t i = 0; i < o->n_tensors; i++) {
         const out_tensor *t = &o->tensors[i];
-        FR_TRY(fr_file_out_put(&file, t->data, (size_t)t->size_bytes, err));
+        if (t->make != NULL)
+            FR_TRY(write_made(&file, t, i, err));
+        else
+            FR_TRY(fr_file_out_put(&file, t->data, (size_t)t->size_bytes, err));
         FR_TRY(write_padding(&file, t->size_bytes, err));
     }
     return fr_file_out_commit(&file, err);

@@ -1,6 +1,7 @@
 /**
- * model/gguf.h: GGUF files (v3; v2 is read too): key-value metadata and tensors.
- * Specification: github.com/ggml-org/ggml docs/gguf.md. The picture of the format is in gguf.c.
+ * model/gguf.h: GGUF files (v3; v2 and files in parts are read too): key-value metadata and
+ * tensors. Specification: github.com/ggml-org/ggml docs/gguf.md. The picture of the format is in
+ * gguf.c.
  */
 #ifndef FR_MODEL_GGUF_H
 #define FR_MODEL_GGUF_H
@@ -23,11 +24,18 @@ typedef struct {
     uint64_t size_bytes;
 } fr_tensor;
 
+/** Of a model in parts (NAME-00001-of-0000N.gguf) the first is named; the others are found beside
+ * it and are one file with it from here, without the split.* keys. */
 int fr_gguf_open(const char *path, fr_gguf **out, fr_err *err);
 /** Takes over bytes already in memory; borrowed until close. For tests and fuzzing. */
 int fr_gguf_parse(const void *bytes, size_t n, const char *name, fr_gguf **out, fr_err *err);
+/** The next part's tensors become g's; part is taken, also on failure. */
+int fr_gguf_join(fr_gguf *g, fr_gguf *part, fr_err *err);
 void fr_gguf_free(fr_gguf *g);
 FR_AUTOPTR_DEFINE(fr_gguf);
+size_t fr_gguf_n_parts(const fr_gguf *g); /* files, 1 usually */
+/** Path of file i; borrowed. */
+const char *fr_gguf_part_path(const fr_gguf *g, size_t i);
 const char *fr_gguf_path(const fr_gguf *g);
 uint32_t fr_gguf_version(const fr_gguf *g);
 uint64_t fr_gguf_size_bytes(const fr_gguf *g);
@@ -68,6 +76,11 @@ void fr_gguf_put_all(fr_gguf_out *o, const fr_gguf *from);
 /** data is borrowed until fr_gguf_write() and already in the format. */
 void fr_gguf_put_tensor(fr_gguf_out *o, const char *name, fr_format format, const uint64_t *dims,
                         size_t n_dims, const void *data);
+/** A tensor that is made when it is written, so that a model need not fit in memory: `make` fills
+ * its size_bytes; index counts tensors as they were put. */
+typedef int (*fr_gguf_make)(void *user, size_t index, void *bytes, fr_err *err);
+void fr_gguf_put_made(fr_gguf_out *o, const char *name, fr_format format, const uint64_t *dims,
+                      size_t n_dims, fr_gguf_make make, void *user);
 /** Through a temporary name and a rename. */
 int fr_gguf_write(fr_gguf_out *o, const char *path, fr_err *err);
 

@@ -141,8 +141,18 @@ const char *fr_model_path(const fr_model *m)
 
 int fr_model_hash(fr_model *m, const char **hex, fr_err *err)
 {
-    if (m->hash[0] == '\0')
+    const size_t parts = fr_gguf_n_parts(m->file);
+    if (m->hash[0] == '\0' && parts == 1)
         FR_TRY(fr_sha256_file(m->path, m->hash, err));
+    if (m->hash[0] == '\0') { /* of a model in parts: of the digests of all, one after the other */
+        FR_AUTO(fr_buf) digests = { 0 };
+        for (size_t i = 0; i < parts; i++) {
+            char one[FR_SHA256_HEX];
+            FR_TRY(fr_sha256_file(fr_gguf_part_path(m->file, i), one, err));
+            fr_buf_put_s(&digests, one);
+        }
+        FR_TRY(fr_sha256(digests.at, digests.n, m->hash, err));
+    }
     *hex = m->hash;
     return 0;
 }
