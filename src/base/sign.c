@@ -101,7 +101,7 @@ static int load_key(const char *path, bool private, void **out, fr_err *err)
     return fr_fail(
         err, FR_E_FORMAT,
         "openssl genpkey -algorithm ed25519 -out key.pem makes one; without pass phrase.",
-        "'%s' holds no %s Ed25519 key in PEM", path, private ? "private" : "");
+        "'%s' holds no %sEd25519 key in PEM", path, private ? "private " : "");
 }
 
 static int hex_of(const void *key, char out[FR_PUBLIC_KEY_HEX], fr_err *err)

@@ -113,6 +113,11 @@ static int advise(fr_cli *cli, fr_err *err)
                                   .procfs = fr_arg_text(cli, "procfs", NULL),
                                   .sysfs = fr_arg_text(cli, "sysfs", NULL),
                                   .no_live = fr_arg_flag(cli, "no-live") };
+    size_t n_rest = 0;
+    char **rest = fr_arg_rest(cli, &n_rest);
+    if (n_rest > 0)
+        return fr_fail(err, FR_E_USAGE, "`frugal audit FOLDER` looks at a folder.",
+                       "advise looks at the ledger and this machine, not at '%s'", rest[0]);
     if (!(options.days > 0 && options.days < 36500))
         return fr_fail(err, FR_E_USAGE, NULL, "--days takes a number above 0");
     const char *named = fr_cli_ledger(cli);

@@ -572,9 +572,10 @@ const fr_command FR_COMMAND_ledger = {
     .more =
         "A run is shown by its id, by any head of it that only it has, or as `last`. Totals count\n"
         "nothing twice: a run with a meter of its own inside another run is listed with --all and\n"
-        "not added. compare takes ids, names of runs, or several with commas: with two or more a "
-        "side the\n"
-        "difference has an interval, and a tie is called one. verify ends with 1 when a figure "
-        "does not follow from what was recorded.",
+        "not added. compare takes ids, names of runs, or several with commas: with two or more a\n"
+        "side the difference has an interval, and a tie is called one. verify ends with 1 when a\n"
+        "figure does not follow from what was recorded. Signals: uk, electricity-maps:ZONE,\n"
+        "watttime:REGION, carbon-aware-average:LOCATION@URL, carbon-aware-marginal:…, csv:FILE,\n"
+        "csv-marginal:FILE; keys come from the environment. Formulas: docs/methodology.md.",
     .subcommands = SUBCOMMANDS,
 };
