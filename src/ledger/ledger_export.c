@@ -150,6 +150,44 @@ static void put_csv(json_t *row, bool heading, FILE *out)
     fputs("\r\n", out);
 }
 
+static double noted(const fr_note *notes, size_t n, const char *kind, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(notes[i].kind, kind) == 0 && strcmp(notes[i].name, name) == 0)
+            return notes[i].value;
+    return NAN;
+}
+
+/* The columns beside the location-based ones; null where the run has no such line. Whose scope it
+ * is: carbon/statement.h. */
+static void put_account(json_t *row, const fr_run_record *r, const fr_note *notes, size_t n)
+{
+    double market_g = noted(notes, n, "account", "market_g");
+    double site_l = noted(notes, n, "account", "water_site_l");
+    double grid_l = noted(notes, n, "account", "water_grid_l");
+    bool has = isfinite(market_g), cloud = noted(notes, n, "factor", "cloud") > 0;
+    double embodied_g = isfinite(r->embodied_g) ? r->embodied_g : 0;
+    const struct {
+        const char *key;
+        double value;
+    } COLUMNS[] = {
+        { "market_g", market_g },
+        { "hourly_g", noted(notes, n, "account", "hourly_g") },
+        { "marginal_g", noted(notes, n, "account", "marginal_g") },
+        { "water_l", isnan(site_l) ? grid_l : site_l + grid_l },
+        { "scope2_location_g", !has    ? NAN
+                               : cloud ? 0
+                                       : r->operational_g },
+        { "scope2_market_g", !has    ? NAN
+                             : cloud ? 0
+                                     : market_g },
+        { "scope3_location_g", !has ? NAN : embodied_g + (cloud ? r->operational_g : 0) },
+        { "scope3_market_g", !has ? NAN : embodied_g + (cloud ? market_g : 0) },
+    };
+    for (size_t i = 0; i < FR_COUNT_OF(COLUMNS); i++)
+        json_object_set_new(row, COLUMNS[i].key, number_or_null(COLUMNS[i].value));
+}
+
 static int export_one(fr_ledger *l, const fr_run_record *r, bool csv, FILE *out, fr_err *err)
 {
     fr_note *notes = NULL;
@@ -157,6 +195,7 @@ static int export_one(fr_ledger *l, const fr_run_record *r, bool csv, FILE *out,
     size_t n_notes = 0, n_buckets = 0;
     FR_TRY(fr_ledger_notes(l, r->id, &notes, &n_notes, err));
     json_t *row = fr_run_record_json(r);
+    put_account(row, r, notes, n_notes);
     json_object_set_new(row, "notes", fr_notes_json(notes, n_notes));
     fr_notes_free(notes, n_notes);
     int rc = 0;
@@ -185,6 +224,7 @@ int fr_ledger_export(fr_ledger *l, const char *format, FILE *out, fr_err *err)
     FR_TRY(fr_ledger_list(l, &(fr_ledger_query){ 0 }, &all, err));
     if (csv) {
         json_t *names = fr_run_record_json(&(fr_run_record){ 0 });
+        put_account(names, &(fr_run_record){ 0 }, NULL, 0);
         json_object_set_new(names, "notes", json_null());
         put_csv(names, true, out);
         json_decref(names);

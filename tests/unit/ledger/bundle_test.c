@@ -191,6 +191,45 @@ static void a_forger_without_the_key_is_found_by_the_sums(void **state)
     fr_ledger_close(l);
 }
 
+/* A bundle of a frugal whose export had other columns: those that both have are held. */
+static void a_bundle_of_another_version_is_held_by_the_columns_that_both_have(void **state)
+{
+    fr_ledger *l = filled(*state);
+    FR_AUTO(fr_buf) tar = { 0 };
+    bundled(l, NULL, &tar);
+    for (int change_figure = 0; change_figure <= 1; change_figure++) {
+        fr_archive members;
+        FR_AUTO(fr_buf) other = { 0 };
+        FR_AUTO(fr_buf) csv = { 0 };
+        char hash[FR_SHA256_HEX];
+        assert_int_equal(fr_archive_read(fr_buf_str(&tar), &members, NULL), 0);
+        json_t *manifest = json_loadb(fr_archive_find(&members, "manifest.json")->bytes.at,
+                                      fr_archive_find(&members, "manifest.json")->bytes.n, 0, NULL);
+        fr_str rest = fr_archive_find(&members, "figures.csv")->bytes, line;
+        for (int row = 0; fr_str_next(&rest, '\n', &line); row++) /* a column in front */
+            fr_buf_put_f(&csv, "%s,%.*s\n", row == 0 ? "of_old" : "7", FR_STR_F(line));
+        if (change_figure)
+            memcpy(strstr(csv.at, "31.4159265"), "41", 2);
+        assert_int_equal(fr_sha256(csv.at, csv.n, hash, NULL), 0);
+        json_object_set_new(json_object_get(json_object_get(manifest, "files"), "figures.csv"),
+                            "sha256", json_string(hash));
+        char *text = json_dumps(manifest, 0);
+        for (size_t m = 0; m < members.n; m++)
+            if (strcmp(members.at[m].name, "manifest.json") != 0 &&
+                strcmp(members.at[m].name, "figures.csv") != 0)
+                fr_archive_put(&other, members.at[m].name, members.at[m].bytes, 0);
+        fr_archive_put(&other, "figures.csv", fr_buf_str(&csv), 0);
+        fr_archive_put(&other, "manifest.json", fr_str_of(text), 0);
+        fr_archive_end(&other);
+        fr_bundle_report r;
+        assert_int_equal(verified(fr_buf_str(&other), NULL, &r), 0);
+        assert_int_equal(r.n_wrong, change_figure);
+        free(text);
+        json_decref(manifest);
+    }
+    fr_ledger_close(l);
+}
+
 static void what_is_no_bundle_is_refused(void **state)
 {
     fr_ledger *l = filled(*state);
@@ -258,6 +297,7 @@ int main(void)
         WITH_PLACE(what_is_bundled_verifies_and_says_who_signed),
         WITH_PLACE(a_digit_that_was_changed_is_found),
         WITH_PLACE(a_forger_without_the_key_is_found_by_the_sums),
+        WITH_PLACE(a_bundle_of_another_version_is_held_by_the_columns_that_both_have),
         WITH_PLACE(what_is_no_bundle_is_refused),
         WITH_PLACE(a_key_that_is_none_is_named),
         cmocka_unit_test(a_signature_of_the_specification_holds),
