@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of gguf_fuzz and safetensors_fuzz beside it, with the standard library only:
+"""Writes the seeds of gguf_fuzz, imatrix_fuzz and safetensors_fuzz beside it, with the standard library only:
 
     python3 fuzz/make_model_corpus.py
 """
@@ -35,12 +35,16 @@ def tensor(name, dims, number, offset):
     return out + struct.pack(f"<{len(dims)}QIQ", *dims, number, offset)
 
 
-def gguf(name, keys, tensors=(), data=b"", version=3, alignment=32):
+def gguf(name, keys, tensors=(), data=b"", version=3, alignment=32, folder="gguf"):
+    with open(os.path.join(here, folder, name), "wb") as f:
+        f.write(gguf_bytes(keys, tensors, data, version, alignment))
+
+
+def gguf_bytes(keys, tensors=(), data=b"", version=3, alignment=32):
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys))
     head += b"".join(keys) + b"".join(tensors)
     head += bytes(-len(head) % alignment)
-    with open(os.path.join(here, "gguf", name), "wb") as f:
-        f.write(head + data)
+    return head + data
 
 
 def safetensors(name, header, data):
@@ -49,7 +53,7 @@ def safetensors(name, header, data):
         f.write(struct.pack("<Q", len(text)) + text + data)
 
 
-for folder in ("gguf", "safetensors"):
+for folder in ("gguf", "imatrix", "safetensors"):
     os.makedirs(os.path.join(here, folder), exist_ok=True)
 gguf("empty.gguf", [])
 gguf("scalars.gguf", [key(f"k{kind}", kind, 1) for kind in PACK] + [key("s", STR, "text")])
@@ -61,6 +65,27 @@ gguf("tensors.gguf", [key("general.architecture", STR, "llama")],
 gguf("aligned.gguf", [key("general.alignment", U32, 64)], [tensor("f32", [4], 0, 64)], bytes(80),
      alignment=64)
 gguf("version2.gguf", [key("a", U32, 7)], [tensor("bf16", [2, 2], 30, 0)], bytes(8), version=2)
+# one tensor of each packed format: number, values, bytes of a block
+PACKED = [(2, 32, 18), (3, 32, 20), (6, 32, 22), (7, 32, 24), (10, 256, 84), (11, 256, 110),
+          (12, 256, 144), (13, 256, 176), (14, 256, 210), (20, 32, 18), (23, 256, 136)]
+rows, data = [], b""
+for number, values, size in PACKED:
+    rows.append(tensor(f"t{number}", [values, 2], number, len(data)))
+    data += bytes((7 * i) % 256 for i in range(2 * size))
+    data += bytes(-len(data) % 32)
+gguf("packed.gguf", [], rows, data)
+# absurd: lengths, offsets, parts
+gguf("too-long.gguf", [], [tensor("q4_k", [256, 1 << 40], 12, 0)], bytes(144))
+gguf("too-far.gguf", [], [tensor("q6_k", [256], 14, (1 << 63) + 32)], bytes(210))
+gguf("not-blocks.gguf", [], [tensor("q2_k", [128], 10, 0)], bytes(84))
+part = [key("split.no", U16, 0), key("split.count", U16, 2), key("split.tensors.count", I32, 1)]
+two = [key("split.no", U16, 1), key("split.count", U16, 2), key("split.tensors.count", I32, 1)]
+with open(os.path.join(here, "gguf", "parts.gguf"), "wb") as f:
+    f.write(gguf_bytes(part) + gguf_bytes(two, [tensor("w", [32], 20, 0)], bytes(18)))
+with open(os.path.join(here, "imatrix", "old.dat"), "wb") as f:
+    f.write(struct.pack("<ii1sii4fi", 1, 1, b"a", 3, 4, 1, 2, 0, 0.5, 7))
+gguf("new.gguf", [key("general.type", STR, "imatrix")],
+     [tensor("a.in_sum2", [4], 0, 0), tensor("a.counts", [1], 0, 32)], bytes(36), folder="imatrix")
 safetensors("empty.safetensors", {}, b"")
 safetensors("two.safetensors",
             {"__metadata__": {"format": "pt"},

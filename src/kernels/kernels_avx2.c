@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/compiler.h"
+
 #define ROW         fr_kernels_avx2
 #define ROW_NAME    "avx2"
 #define TILE_ROWS   3
@@ -14,6 +16,8 @@
 #define ONE_OUTS    4
 #define GATHER_WIDE 1
 #define V           static inline __attribute__((always_inline))
+
+typedef uint8_t b16 FR_VECTOR(16);
 
 typedef struct {
     __m256 low, high;
@@ -83,11 +87,22 @@ V v16 v16_load_bf16_part(const uint8_t *at, size_t n)
     return v16_load_bf16(padded);
 }
 
-V v16 v16_load_i8(const uint8_t *at)
+V v16 v16_of_i8(b16 b)
 {
-    __m128i q = _mm_loadu_si128((const void *)at);
+    const __m128i q = (__m128i)b;
     return (v16){ _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)),
                   _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(q, 8))) };
+}
+
+V v16 v16_load_i8(const uint8_t *at)
+{
+    return v16_of_i8((b16)_mm_loadu_si128((const void *)at));
+}
+
+/* table[index] of each byte; indices 0…15. */
+V b16 b16_look_up(b16 table, b16 index)
+{
+    return (b16)_mm_shuffle_epi8((__m128i)table, (__m128i)index);
 }
 
 V void v16_store(float *at, v16 a)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 #define ROW         fr_kernels_avx512
 #define ROW_NAME    "avx512"
 #define TILE_ROWS   6
@@ -12,6 +14,8 @@
 #define ONE_OUTS    8
 #define GATHER_WIDE 2
 #define V           static inline __attribute__((always_inline))
+
+typedef uint8_t b16 FR_VECTOR(16);
 
 typedef __m512 v16;
 
@@ -70,9 +74,20 @@ V v16 v16_load_bf16_part(const uint8_t *at, size_t n)
     return widen_bf16(_mm256_maskz_loadu_epi16(first_lanes(n), at));
 }
 
+V v16 v16_of_i8(b16 b)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32((__m128i)b));
+}
+
 V v16 v16_load_i8(const uint8_t *at)
 {
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)at)));
+    return v16_of_i8((b16)_mm_loadu_si128((const void *)at));
+}
+
+/* table[index] of each byte; indices 0…15. */
+V b16 b16_look_up(b16 table, b16 index)
+{
+    return (b16)_mm_shuffle_epi8((__m128i)table, (__m128i)index);
 }
 
 V void v16_store(float *at, v16 a)

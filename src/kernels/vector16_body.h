@@ -1,7 +1,7 @@
 /* vector16_body.h: the body of every vector row, written once on sixteen lanes.
  *
- * A row's file defines v16 (FR_LANES floats) and the v16_* primitives below, the shape of its
- * register tile, ROW_NAME and ROW_USABLE, and then includes this file:
+ * A row's file defines v16 (FR_LANES floats), b16 (as many bytes) and their primitives below, the
+ * shape of its register tile, ROW_NAME and ROW_USABLE, and then includes this file:
  *
  *   TILE_ROWS × TILE_OUTS accumulators are held while the inner dimension runs: each weight that
  *   is loaded (and unpacked) serves TILE_ROWS rows. ONE_OUTS outputs run side by side for one row,
@@ -15,6 +15,7 @@
 #include <string.h>
 #include "base/compiler.h"
 #include "kernels/kernels_priv.h"
+#include "kernels/packed_blocks.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -61,6 +62,167 @@ INLINE v16 load16_part(const uint8_t *row, size_t i, size_t n, fr_format format)
                                      : v16_load_bf16_part(row + 2 * i, n);
 }
 
+/* ---- packed codes, unpacked in registers ----------------------------------------------------
+ *
+ * Where they lie is in packed_blocks.h. Sixteen bytes are shifted as 16-bit numbers and masked. A
+ * product of scale and code is exact, so a fused step that subtracts gives the bits of format.h. */
+
+enum { NIBBLE_VALUES = 32, NIBBLE_BYTES = 18, SUPER_VALUES = 256, SUPER_PART = 64 };
+
+typedef uint16_t w8 FR_VECTOR(16);
+
+INLINE b16 b16_load(const uint8_t *at)
+{
+    b16 b;
+    memcpy(&b, at, sizeof(b));
+    return b;
+}
+
+/* Bits `from`… of each byte; `mask` says which. */
+INLINE b16 b16_bits(b16 b, int from, uint8_t mask)
+{
+    return (b16)((w8)b >> from) & mask;
+}
+
+INLINE bool is_nibbles(fr_format format)
+{
+    return format == FR_FORMAT_Q4_0 || format == FR_FORMAT_IQ4_NL;
+}
+
+INLINE bool is_super(fr_format format)
+{
+    return format == FR_FORMAT_Q4_K || format == FR_FORMAT_Q5_K || format == FR_FORMAT_Q6_K;
+}
+
+/* The 32 codes of a block of nibbles. */
+INLINE void unpack32(const uint8_t *block, v16 code[2], fr_format format)
+{
+    const b16 b = b16_load(block + 2), low = b & 15, high = b16_bits(b, 4, 15);
+    if (format == FR_FORMAT_IQ4_NL) {
+        const b16 levels = b16_load((const uint8_t *)FR_IQ4_LEVELS);
+        code[0] = v16_of_i8(b16_look_up(levels, low));
+        code[1] = v16_of_i8(b16_look_up(levels, high));
+    } else {
+        code[0] = v16_of_i8(low - 8);
+        code[1] = v16_of_i8(high - 8);
+    }
+}
+
+/* Codes 64 · part … of a block of 256. */
+INLINE void unpack64(const uint8_t *block, size_t part, v16 code[4], fr_format format)
+{
+    if (format == FR_FORMAT_Q6_K) {
+        const uint8_t *low = block + part / 2 * 64, *high = block + 128 + part / 2 * 32;
+        const int nibble = part % 2 * 4;
+        EACH (k, 4) {
+            const b16 pair = b16_bits(b16_load(high + k % 2 * 16), nibble + (int)(k / 2) * 2, 3);
+            code[k] = v16_of_i8((b16_bits(b16_load(low + 16 * k), nibble, 15) | pair << 4) - 32);
+        }
+        return;
+    }
+    const uint8_t *at = block + (format == FR_FORMAT_Q4_K ? 16 : 48) + part * 32;
+    EACH (k, 4) {
+        const b16 b = b16_load(at + k % 2 * 16);
+        b16 c = k < 2 ? b & 15 : b16_bits(b, 4, 15);
+        if (format == FR_FORMAT_Q5_K)
+            c |= b16_bits(b16_load(block + 16 + k % 2 * 16), (int)(2 * part + k / 2), 1) << 4;
+        code[k] = v16_of_i8(c);
+    }
+}
+
+/* Scales of a block of 256, and what is added: of Q4_K and Q5_K, the negated leasts from plus[8]
+ * on.
+ */
+INLINE void scales256(const uint8_t *block, float scale[16], float plus[16], fr_format format)
+{
+    if (format == FR_FORMAT_Q6_K) {
+        v16_store(scale, v16_mul(v16_set_f16(u16_at(block + 208)), v16_load_i8(block + 192)));
+        return;
+    }
+    uint32_t six[3], bytes[4];
+    memcpy(six, block + 4, sizeof(six));
+    bytes[0] = six[0] & 0x3f3f3f3f;
+    bytes[1] = (six[2] & 0x0f0f0f0f) | (six[0] >> 2 & 0x30303030);
+    bytes[2] = six[1] & 0x3f3f3f3f;
+    bytes[3] = (six[2] >> 4 & 0x0f0f0f0f) | (six[1] >> 2 & 0x30303030);
+    const v16 factor = v16_load_i8((const uint8_t *)bytes);
+    v16_store(scale, v16_mul(v16_set_f16(u16_at(block)), factor));
+    v16_store(plus, v16_mul(v16_negative(v16_set_f16(u16_at(block + 2))), factor));
+}
+
+/* Weight vector k of part `part`, from its codes. */
+INLINE v16 weight64(v16 code, const float *scale, const float *plus, size_t part, size_t k,
+                    fr_format format)
+{
+    if (format == FR_FORMAT_Q6_K)
+        return v16_mul(v16_set(scale[4 * part + k]), code);
+    const size_t group = 2 * part + k / 2;
+    return v16_fma(v16_set(scale[group]), code, v16_set(plus[8 + group]));
+}
+
+/* Adds one row's products with O rows of packed weights. */
+INLINE void sum_packed(v16 *sum, const float *x, const uint8_t *w, size_t row_bytes, size_t n_in,
+                       const size_t O, const fr_format format)
+{
+    if (is_nibbles(format)) {
+        for (size_t i = 0; i < n_in; i += NIBBLE_VALUES, w += NIBBLE_BYTES) {
+            const v16 first = v16_load(x + i), second = v16_load(x + i + FR_LANES);
+            EACH (o, O) {
+                const uint8_t *block = w + o * row_bytes;
+                const v16 scale = v16_set_f16(u16_at(block));
+                v16 code[2];
+                unpack32(block, code, format);
+                sum[o] = v16_fma(first, v16_mul(scale, code[0]), sum[o]);
+                sum[o] = v16_fma(second, v16_mul(scale, code[1]), sum[o]);
+            }
+        }
+        return;
+    }
+    const size_t bytes = format == FR_FORMAT_Q4_K ? 144 : format == FR_FORMAT_Q5_K ? 176 : 210;
+    for (size_t i = 0; i < n_in; i += SUPER_VALUES, w += bytes) {
+        float scale[ONE_OUTS][16] FR_ALIGNED(64), plus[ONE_OUTS][16] FR_ALIGNED(64);
+        EACH (o, O)
+            scales256(w + o * row_bytes, scale[o], plus[o], format);
+        for (size_t part = 0; part < SUPER_VALUES / SUPER_PART; part++) {
+            const float *at = x + i + part * SUPER_PART;
+            EACH (o, O) {
+                v16 code[4];
+                unpack64(w + o * row_bytes, part, code, format);
+                EACH (k, 4)
+                    sum[o] = v16_fma(v16_load(at + k * FR_LANES),
+                                     weight64(code[k], scale[o], plus[o], part, k, format), sum[o]);
+            }
+        }
+    }
+}
+
+/* A row of packed weights as f32. */
+INLINE void expand_packed(float *to, const uint8_t *w, size_t n_in, const fr_format format)
+{
+    if (is_nibbles(format)) {
+        for (size_t i = 0; i < n_in; i += NIBBLE_VALUES, w += NIBBLE_BYTES) {
+            const v16 scale = v16_set_f16(u16_at(w));
+            v16 code[2];
+            unpack32(w, code, format);
+            v16_store(to + i, v16_mul(scale, code[0]));
+            v16_store(to + i + FR_LANES, v16_mul(scale, code[1]));
+        }
+        return;
+    }
+    const size_t bytes = format == FR_FORMAT_Q4_K ? 144 : format == FR_FORMAT_Q5_K ? 176 : 210;
+    for (size_t i = 0; i < n_in; i += SUPER_VALUES, w += bytes) {
+        float scale[16] FR_ALIGNED(64), plus[16] FR_ALIGNED(64);
+        scales256(w, scale, plus, format);
+        for (size_t part = 0; part < SUPER_VALUES / SUPER_PART; part++) {
+            v16 code[4];
+            unpack64(w, part, code, format);
+            EACH (k, 4)
+                v16_store(to + i + part * SUPER_PART + k * FR_LANES,
+                          weight64(code[k], scale, plus, part, k, format));
+        }
+    }
+}
+
 /* y[0…R-1][0…O-1] = x[0…R-1] · w[0…O-1]; R, O and format are constants where it is inlined. */
 INLINE void tile(float *y, size_t y_stride, const float *x, size_t x_stride, const uint8_t *w,
                  size_t row_bytes, size_t n_in, const size_t R, const size_t O,
@@ -72,7 +234,10 @@ INLINE void tile(float *y, size_t y_stride, const float *x, size_t x_stride, con
     EACH (r, R)
         EACH (o, O)
             sum[r][o] = v16_zero();
-    if (format == FR_FORMAT_Q8_0) {
+    if (is_nibbles(format) || is_super(format)) {
+        EACH (r, R)
+            sum_packed(sum[r], x + r * x_stride, w, row_bytes, n_in, O, format);
+    } else if (format == FR_FORMAT_Q8_0) {
         for (const uint8_t *block = w; i < n_in; block += Q8_0_BYTES) {
             v16 scale[ONE_OUTS];
             EACH (o, O)
@@ -171,7 +336,9 @@ INLINE void expand(float *to, const fr_packed *w, size_t first, size_t end, cons
     for (size_t o = first; o < end; o++, to += w->n_in) {
         const uint8_t *row = w->data + o * w->row_bytes;
         size_t i = 0;
-        if (format == FR_FORMAT_Q8_0) {
+        if (is_nibbles(format) || is_super(format)) {
+            expand_packed(to, row, w->n_in, format);
+        } else if (format == FR_FORMAT_Q8_0) {
             for (; i < w->n_in; i += Q8_0_VALUES, row += Q8_0_BYTES) {
                 v16 scale = v16_set_f16(u16_at(row));
                 v16_store(to + i, v16_mul(scale, v16_load_i8(row + 2)));
@@ -193,8 +360,9 @@ INLINE void linear_expanded(float *y, size_t y_stride, const float *x, size_t x_
 {
     float values[EXPANDED_BYTES / sizeof(float)] FR_ALIGNED(64);
     const size_t row_bytes = w->n_in * sizeof(float);
+    const size_t fit = FR_MAX(EXPAND_AT_ONCE_BYTES / row_bytes / TILE_OUTS, (size_t)1) * TILE_OUTS;
     const size_t block =
-        FR_MAX(EXPAND_AT_ONCE_BYTES / row_bytes / TILE_OUTS, (size_t)1) * TILE_OUTS;
+        FR_MIN(fit, EXPANDED_BYTES / row_bytes); /* long rows: fewer, one at least */
     for (size_t from = first; from < end; from += block) {
         size_t to = FR_MIN(from + block, end);
         fr_packed plain = { FR_FORMAT_F32, (const uint8_t *)values, to - from, w->n_in, row_bytes };
@@ -242,6 +410,24 @@ static void linear_by_table(float *y, size_t y_stride, const float *x, size_t x_
     }
 }
 
+/* Packed formats: one row unpacks in registers, more share a block that is unpacked once. */
+INLINE void linear_packed(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                          const fr_packed *w, size_t first, size_t end, const fr_format format)
+{
+    if (rows > 1 && w->n_in * sizeof(float) <= EXPANDED_BYTES) {
+        linear_expanded(y, y_stride, x, x_stride, rows, w, first, end, format);
+        return;
+    }
+    for (size_t r = 0; r < rows; r++)
+        strip(y + r * y_stride, y_stride, x + r * x_stride, x_stride, w, first, end, 1, ONE_OUTS,
+              format);
+}
+
+#define PACKED_CASE(name)                                                                          \
+    case FR_FORMAT_##name:                                                                         \
+        linear_packed(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_##name);            \
+        break
+
 static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                    const fr_packed *w, size_t first, size_t end)
 {
@@ -258,6 +444,11 @@ static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, s
     case FR_FORMAT_Q8_0:
         linear_in(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_Q8_0);
         break;
+        PACKED_CASE(Q4_0);
+        PACKED_CASE(IQ4_NL);
+        PACKED_CASE(Q4_K);
+        PACKED_CASE(Q5_K);
+        PACKED_CASE(Q6_K);
     default:
         linear_by_table(y, y_stride, x, x_stride, rows, w, first, end);
         break;
