@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/compiler.h"
+#include "kernels/activate.h"
 #include "kernels/kernels_priv.h"
 
 /* Lanes as a tree: j with j+8, then j+4, j+2, j+1. */
@@ -104,11 +105,15 @@ static void add(float *y, const float *x, float scale, size_t n)
 /* Scores as a product with the keys as weights; then, for each number of the head, four chains of
  * fused multiply-adds (position t goes to chain t mod 4, in rising order), added as a tree. */
 static void attend(float *out, const float *q, const void *k, const void *v, fr_format format,
-                   size_t group, size_t n, size_t head_dim, float scale, float *scores)
+                   size_t group, size_t n, size_t head_dim, float scale, float cap, float *scores)
 {
     const fr_format_row *row = fr_format_find(format);
     fr_packed keys = { format, k, n, head_dim, head_dim * row->block_bytes };
     linear(scores, n, q, head_dim, group, &keys, 0, n);
+    if (cap > 0) {
+        fr_cap_scores(&fr_kernels_scalar, scores, group * n, scale, cap);
+        scale = 1;
+    }
     for (size_t g = 0; g < group; g++) {
         softmax(scores + g * n, n, scale);
         for (size_t d = 0; d < head_dim; d++) {

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/compiler.h"
+#include "kernels/activate.h"
 #include "kernels/kernels_priv.h"
 #include "kernels/packed_blocks.h"
 
@@ -580,11 +581,16 @@ INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, const float
 }
 
 INLINE void attend_in(float *out, const float *q, const void *k, const void *v, size_t group,
-                      size_t n, size_t head_dim, float scale, float *scores, const fr_format format)
+                      size_t n, size_t head_dim, float scale, float cap, float *scores,
+                      const fr_format format)
 {
     const size_t value_bytes = format == FR_FORMAT_F32 ? 4 : 2, row_bytes = head_dim * value_bytes;
     fr_packed keys = { format, k, n, head_dim, row_bytes };
     linear_in(scores, n, q, head_dim, group, &keys, 0, n, format);
+    if (cap > 0) {
+        fr_cap_scores(&ROW, scores, group * n, scale, cap);
+        scale = 1;
+    }
     for (size_t g = 0; g < group; g++, scores += n, out += head_dim) {
         const uint8_t *at = v;
         size_t d = 0;
@@ -599,12 +605,12 @@ INLINE void attend_in(float *out, const float *q, const void *k, const void *v, 
 }
 
 static void attend(float *out, const float *q, const void *k, const void *v, fr_format format,
-                   size_t group, size_t n, size_t head_dim, float scale, float *scores)
+                   size_t group, size_t n, size_t head_dim, float scale, float cap, float *scores)
 {
     if (format == FR_FORMAT_F32)
-        attend_in(out, q, k, v, group, n, head_dim, scale, scores, FR_FORMAT_F32);
+        attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F32);
     else
-        attend_in(out, q, k, v, group, n, head_dim, scale, scores, FR_FORMAT_F16);
+        attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F16);
 }
 
 static void narrow(void *to, fr_format format, const float *from, size_t n)

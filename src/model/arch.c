@@ -1,76 +1,31 @@
-#include "model/arch.h"
+/* arch.c: what the rows of arch_rows.c mean for a shape. */
+#include "model/arch_priv.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const fr_slot_row LLAMA_SLOTS[] = {
-    { FR_SLOT_TOKEN_EMBD, "token_embd.weight", "model.embed_tokens.weight", FR_DIM_VOCAB,
-      FR_DIM_MODEL },
-    { FR_SLOT_ATTN_NORM, "blk.%zu.attn_norm.weight", "model.layers.%zu.input_layernorm.weight",
-      FR_DIM_ONE, FR_DIM_MODEL, .per_layer = true },
-    { FR_SLOT_ATTN_Q, "blk.%zu.attn_q.weight", "model.layers.%zu.self_attn.q_proj.weight", FR_DIM_Q,
-      FR_DIM_MODEL, .per_layer = true, .adaptable = true },
-    { FR_SLOT_ATTN_K, "blk.%zu.attn_k.weight", "model.layers.%zu.self_attn.k_proj.weight",
-      FR_DIM_KV, FR_DIM_MODEL, .per_layer = true, .adaptable = true },
-    { FR_SLOT_ATTN_V, "blk.%zu.attn_v.weight", "model.layers.%zu.self_attn.v_proj.weight",
-      FR_DIM_KV, FR_DIM_MODEL, .per_layer = true, .adaptable = true },
-    { FR_SLOT_ATTN_OUT, "blk.%zu.attn_output.weight", "model.layers.%zu.self_attn.o_proj.weight",
-      FR_DIM_MODEL, FR_DIM_Q, .per_layer = true, .adaptable = true },
-    { FR_SLOT_FFN_NORM, "blk.%zu.ffn_norm.weight",
-      "model.layers.%zu.post_attention_layernorm.weight", FR_DIM_ONE, FR_DIM_MODEL,
-      .per_layer = true },
-    { FR_SLOT_FFN_GATE, "blk.%zu.ffn_gate.weight", "model.layers.%zu.mlp.gate_proj.weight",
-      FR_DIM_FFN, FR_DIM_MODEL, .per_layer = true, .adaptable = true },
-    { FR_SLOT_FFN_UP, "blk.%zu.ffn_up.weight", "model.layers.%zu.mlp.up_proj.weight", FR_DIM_FFN,
-      FR_DIM_MODEL, .per_layer = true, .adaptable = true },
-    { FR_SLOT_FFN_DOWN, "blk.%zu.ffn_down.weight", "model.layers.%zu.mlp.down_proj.weight",
-      FR_DIM_MODEL, FR_DIM_FFN, .per_layer = true, .adaptable = true },
-    { FR_SLOT_OUTPUT_NORM, "output_norm.weight", "model.norm.weight", FR_DIM_ONE, FR_DIM_MODEL },
-    { FR_SLOT_OUTPUT, "output.weight", "lm_head.weight", FR_DIM_VOCAB, FR_DIM_MODEL,
-      .untied_only = true },
-};
-
-/* Touvron et al. 2023, arXiv:2302.13971: pre-norm, rotary positions, gated SiLU. */
-static const fr_op LLAMA_BEFORE[] = {
-    { FR_OP_EMBED, FR_SLOT_TOKEN_EMBD, .out = FR_VALUE_X },
-};
-static const fr_op LLAMA_LAYER[] = {
-    { FR_OP_NORM, FR_SLOT_ATTN_NORM, .in = FR_VALUE_X, .out = FR_VALUE_H },
-    { FR_OP_LINEAR, FR_SLOT_ATTN_Q, .in = FR_VALUE_H, .out = FR_VALUE_Q },
-    { FR_OP_LINEAR, FR_SLOT_ATTN_K, .in = FR_VALUE_H, .out = FR_VALUE_K },
-    { FR_OP_LINEAR, FR_SLOT_ATTN_V, .in = FR_VALUE_H, .out = FR_VALUE_V },
-    { FR_OP_ROPE, .in = FR_VALUE_Q, .out = FR_VALUE_Q },
-    { FR_OP_ROPE, .in = FR_VALUE_K, .out = FR_VALUE_K },
-    { FR_OP_ATTENTION, .in = FR_VALUE_Q, .in2 = FR_VALUE_K, .in3 = FR_VALUE_V,
-      .out = FR_VALUE_ATT },
-    { FR_OP_LINEAR, FR_SLOT_ATTN_OUT, .in = FR_VALUE_ATT, .out = FR_VALUE_X, .add = true },
-    { FR_OP_NORM, FR_SLOT_FFN_NORM, .in = FR_VALUE_X, .out = FR_VALUE_H },
-    { FR_OP_LINEAR, FR_SLOT_FFN_GATE, .in = FR_VALUE_H, .out = FR_VALUE_GATE },
-    { FR_OP_LINEAR, FR_SLOT_FFN_UP, .in = FR_VALUE_H, .out = FR_VALUE_UP },
-    { FR_OP_SILU_MUL, .in = FR_VALUE_GATE, .in2 = FR_VALUE_UP, .out = FR_VALUE_ACT },
-    { FR_OP_LINEAR, FR_SLOT_FFN_DOWN, .in = FR_VALUE_ACT, .out = FR_VALUE_X, .add = true },
-};
-static const fr_op LLAMA_AFTER[] = {
-    { FR_OP_NORM, FR_SLOT_OUTPUT_NORM, .in = FR_VALUE_X, .out = FR_VALUE_H },
-    { FR_OP_LOGITS, FR_SLOT_OUTPUT, .in = FR_VALUE_H, .out = FR_VALUE_LOGITS },
-};
-
-static const fr_arch ARCHS[] = {
-    { "llama", FR_ROPE_PAIRS, LLAMA_SLOTS, FR_COUNT_OF(LLAMA_SLOTS), LLAMA_BEFORE, LLAMA_LAYER,
-      LLAMA_AFTER, FR_COUNT_OF(LLAMA_BEFORE), FR_COUNT_OF(LLAMA_LAYER), FR_COUNT_OF(LLAMA_AFTER) },
-};
-
 const fr_arch *fr_arch_at(size_t i)
 {
-    return i < FR_COUNT_OF(ARCHS) ? &ARCHS[i] : NULL;
+    return i < fr_arch_n_rows ? &fr_arch_rows[i] : NULL;
 }
 
 const fr_arch *fr_arch_find(const char *name)
 {
-    for (size_t i = 0; name != NULL && i < FR_COUNT_OF(ARCHS); i++)
-        if (strcmp(ARCHS[i].name, name) == 0)
-            return &ARCHS[i];
+    for (size_t i = 0; name != NULL && i < fr_arch_n_rows; i++)
+        if (strcmp(fr_arch_rows[i].name, name) == 0)
+            return &fr_arch_rows[i];
     return NULL;
+}
+
+int fr_arch_unknown(const char *who, const char *name, fr_err *err)
+{
+    char hint[256] = "Supported are ";
+    for (size_t i = 0, n = strlen(hint); i < fr_arch_n_rows && n < sizeof(hint); i++)
+        n += (size_t)snprintf(hint + n, sizeof(hint) - n, "%s%s", fr_arch_rows[i].name,
+                              i + 1 < fr_arch_n_rows ? ", " : ".");
+    return fr_fail(err, FR_E_UNSUPPORTED, hint, "'%s': architecture '%s' is not supported", who,
+                   name);
 }
 
 const fr_slot_row *fr_arch_slot(const fr_arch *arch, fr_slot slot)
@@ -96,8 +51,26 @@ size_t fr_shape_dim(const fr_shape *s, fr_dim dim)
         return s->n_heads * s->head_dim;
     case FR_DIM_KV:
         return s->n_kv_heads * s->head_dim;
+    case FR_DIM_QK:
+        return (s->n_heads + s->n_kv_heads) * s->head_dim;
+    case FR_DIM_QKV:
+        return (s->n_heads + 2 * s->n_kv_heads) * s->head_dim;
     case FR_DIM_FFN:
         return s->ffn_dim;
+    case FR_DIM_FFN_TWICE:
+        return 2 * s->ffn_dim;
+    case FR_DIM_TYPES:
+        return s->n_types;
+    case FR_DIM_CONTEXT:
+        return s->context;
+    case FR_DIM_EXPERTS:
+        return s->n_experts;
+    case FR_DIM_EXPERT_FFN:
+        return s->expert_ffn_dim;
+    case FR_DIM_PICKED:
+        return 2 * s->n_experts_used;
+    case FR_DIM_PICKED_FFN:
+        return s->n_experts_used * s->expert_ffn_dim;
     case FR_DIM_VOCAB:
         return s->n_vocab;
     }
@@ -108,6 +81,7 @@ fr_dim fr_value_dim(fr_value v)
 {
     switch (v) {
     case FR_VALUE_X:
+    case FR_VALUE_Y:
     case FR_VALUE_H:
         return FR_DIM_MODEL;
     case FR_VALUE_Q:
@@ -120,6 +94,14 @@ fr_dim fr_value_dim(fr_value v)
     case FR_VALUE_UP:
     case FR_VALUE_ACT:
         return FR_DIM_FFN;
+    case FR_VALUE_ROUTE:
+        return FR_DIM_EXPERTS;
+    case FR_VALUE_PICKED:
+        return FR_DIM_PICKED;
+    case FR_VALUE_EXPERT_GATE:
+    case FR_VALUE_EXPERT_UP:
+    case FR_VALUE_EXPERT_ACT:
+        return FR_DIM_PICKED_FFN;
     case FR_VALUE_LOGITS:
         return FR_DIM_VOCAB;
     case FR_VALUE_NONE:
@@ -157,9 +139,60 @@ size_t fr_slot_hf_row(const fr_arch *arch, const fr_shape *s, fr_slot slot, size
     return row - in_head + in_head % 2 * half + in_head / 2;
 }
 
+static bool is_there(fr_when when, const fr_shape *s, fr_slot slot)
+{
+    switch (when) {
+    case FR_WHEN_ALWAYS:
+        return true;
+    case FR_WHEN_UNTIED:
+        return !s->tied;
+    case FR_WHEN_OPTIONAL:
+        return (s->optional >> slot & 1) != 0;
+    case FR_WHEN_DENSE:
+        return s->n_experts == 0;
+    case FR_WHEN_EXPERTS:
+        return s->n_experts != 0;
+    case FR_WHEN_PARALLEL:
+        return s->parallel;
+    case FR_WHEN_SERIAL:
+        return !s->parallel;
+    }
+    return false;
+}
+
 bool fr_slot_present(const fr_slot_row *row, const fr_shape *s)
 {
-    return !(row->untied_only && s->tied);
+    return is_there(row->when, s, row->slot);
+}
+
+bool fr_shape_is_local(const fr_shape *s, size_t layer)
+{
+    return s->window != 0 &&
+           (s->window_every == 0 || layer % s->window_every != s->window_every - 1);
+}
+
+/* The slot itself, what stands in for it, or none. */
+static fr_slot resolve(const fr_arch *arch, const fr_shape *s, fr_slot slot)
+{
+    const fr_slot_row *row = fr_arch_slot(arch, slot);
+    return row == NULL ? FR_SLOT_NONE : fr_slot_present(row, s) ? slot : row->fallback;
+}
+
+size_t fr_arch_ops(const fr_arch *arch, const fr_shape *s, fr_part part, fr_op out[FR_OPS_MOST])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < arch->n_ops[part]; i++) {
+        fr_op op = arch->ops[part][i];
+        if (!is_there(op.when, s, FR_SLOT_NONE))
+            continue;
+        bool weighted = op.weight != FR_SLOT_NONE;
+        op.weight = resolve(arch, s, op.weight);
+        op.bias = resolve(arch, s, op.bias);
+        if (weighted && op.weight == FR_SLOT_NONE)
+            continue;
+        out[n++] = op;
+    }
+    return n;
 }
 
 uint64_t fr_shape_n_params(const fr_shape *s)
@@ -170,38 +203,63 @@ uint64_t fr_shape_n_params(const fr_shape *s)
         const fr_slot_row *row = &arch->slots[i];
         if (fr_slot_present(row, s))
             n += (uint64_t)fr_shape_dim(s, row->rows) * fr_shape_dim(s, row->cols) *
-                 (row->per_layer ? s->n_layers : 1);
+                 (row->per_layer ? s->n_layers : 1) * (row->experts ? s->n_experts : 1);
     }
     return n;
 }
 
-int fr_shape_check(const fr_shape *s, fr_err *err)
+static int check_sizes(const fr_shape *s, fr_err *err)
 {
-    if (fr_arch_find(s->architecture) == NULL)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Architectures are rows of src/model/arch.c.",
-                       "architecture '%s' is not one that frugal knows",
-                       s->architecture != NULL ? s->architecture : "");
+    const size_t experts = s->n_experts;
     const struct {
         const char *name;
-        size_t value, max;
+        size_t value, min, max;
     } sizes[] = {
-        { "layers", s->n_layers, 1024 },   { "dim", s->dim, 1 << 16 },
-        { "heads", s->n_heads, 1024 },     { "kv_heads", s->n_kv_heads, 1024 },
-        { "head_dim", s->head_dim, 1024 }, { "ffn", s->ffn_dim, 1 << 20 },
-        { "vocab", s->n_vocab, 1 << 21 },  { "context", s->context, 1 << 24 },
+        { "layers", s->n_layers, 1, 1024 },
+        { "dim", s->dim, 1, 1 << 16 },
+        { "heads", s->n_heads, 1, 1024 },
+        { "kv_heads", s->n_kv_heads, 1, 1024 },
+        { "head_dim", s->head_dim, 1, 1024 },
+        { "ffn", s->ffn_dim, experts != 0 ? 0 : 1, 1 << 20 },
+        { "vocab", s->n_vocab, 1, 1 << 21 },
+        { "context", s->context, 1, 1 << 24 },
+        { "token types", s->n_types, 0, 1 << 16 },
+        { "experts", experts, 0, 1024 },
+        { "experts used", s->n_experts_used, experts != 0 ? 1 : 0, experts },
+        { "expert ffn", s->expert_ffn_dim, experts != 0 ? 1 : 0, 1 << 20 },
+        { "window", s->window, 0, (size_t)1 << 32 },
+        { "window pattern", s->window_every, 0, 1024 },
     };
     for (size_t i = 0; i < FR_COUNT_OF(sizes); i++)
-        if (sizes[i].value == 0 || sizes[i].value > sizes[i].max)
-            return fr_fail(err, FR_E_USAGE, NULL, "%s of %zu: expected 1 to %zu", sizes[i].name,
-                           sizes[i].value, sizes[i].max);
+        if (sizes[i].value < sizes[i].min || sizes[i].value > sizes[i].max)
+            return fr_fail(err, FR_E_USAGE, NULL, "%s of %zu: expected %zu to %zu", sizes[i].name,
+                           sizes[i].value, sizes[i].min, sizes[i].max);
+    return 0;
+}
+
+int fr_shape_check(const fr_shape *s, fr_err *err)
+{
+    const fr_arch *arch = fr_arch_find(s->architecture);
+    if (arch == NULL)
+        return fr_arch_unknown("the shape", s->architecture != NULL ? s->architecture : "", err);
+    FR_TRY(check_sizes(s, err));
     if (s->n_heads % s->n_kv_heads != 0)
         return fr_fail(err, FR_E_USAGE, "Choose kv_heads so that it divides heads.",
                        "%zu heads cannot share %zu key-value heads evenly", s->n_heads,
                        s->n_kv_heads);
-    if (s->rope_dim % 2 != 0 || s->rope_dim > s->head_dim)
+    if (arch->rope != FR_ROPE_NONE &&
+        (s->rope_dim == 0 || s->rope_dim % 2 != 0 || s->rope_dim > s->head_dim))
         return fr_fail(err, FR_E_USAGE, NULL,
                        "rope over %zu numbers of a head of %zu: expected an even number, at most "
                        "the head",
                        s->rope_dim, s->head_dim);
+    const float numbers[] = { s->norm_eps,    s->rope_theta,          s->attn_scale,
+                              s->attn_cap,    s->logit_cap,           s->embed_scale,
+                              s->logit_scale, s->rope_scaling.factor, s->rope_scaling.magnitude };
+    for (size_t i = 0; i < FR_COUNT_OF(numbers); i++)
+        if (!isfinite(numbers[i]) || numbers[i] < 0)
+            return fr_fail(err, FR_E_USAGE, NULL,
+                           "a scale, cap or base is %g: expected a positive number",
+                           (double)numbers[i]);
     return 0;
 }

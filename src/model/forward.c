@@ -77,15 +77,16 @@ typedef struct {
     float *logits;
     float *value[FR_VALUE_COUNT]; /* [n][width]; of H one for each thread */
     size_t width[FR_VALUE_COUNT];
-    float *angles;                    /* [n][rope_dim] cos, sin */
-    float *scores;                    /* [threads][group][longest] */
-    float *addend;                    /* [n][widest]: a product that is added to something */
-    float *low;                       /* [threads][n][rank]: the adapter's inner values */
-    float *high;                      /* [threads][n][widest]: what it adds */
-    size_t scores_n, addend_n, low_n; /* of one thread, of all, of one thread */
-    bool by_heads;  /* there are enough key-value heads to deal them out to the threads */
-    uint32_t *live; /* [n] which rows are computed on; only those with logits behind the last
-                       attention */
+    float *angles[ROPE_SETS]; /* [n][rope_dim] cos, sin; NULL where there are none */
+    float *scores;            /* [threads][group][longest] */
+    float *addend;            /* [n][widest]: a product that is added to something */
+    float *low;               /* [threads][n][rank]: the adapter's inner values */
+    float *high;              /* [threads][n][widest]: what it adds */
+    size_t scores_n, addend_n, low_n, gathered_n; /* of one thread; addend_n of all */
+    float *gathered; /* [threads][widest]: a row's part of a sum over experts */
+    bool by_heads;   /* there are enough key-value heads to deal them out to the threads */
+    uint32_t *live;  /* [n] which rows are computed on; only those with logits behind the last
+                        attention */
     barrier barrier;
 } step;
 
@@ -135,28 +136,72 @@ static void share_columns(const walk *w, fr_value v, size_t *first, size_t *end)
     *end *= width / heads;
 }
 
+/* The token's row, or the position's, or the first one. */
 static void embed(const walk *w, const fr_op *op)
 {
     step *s = w->s;
-    size_t first, end;
+    size_t first, end, width = s->width[op->out];
     const fr_packed *table = model_weight_of(s->m, op->weight, 0)->matrix;
+    float scale = s->m->shape.embed_scale, *own = s->gathered + w->thread * s->gathered_n;
     share(w, w->n_live, 1, &first, &end);
-    for (size_t r = first; r < end; r++)
-        fr_packed_row(table, (size_t)s->rows[r].token,
-                      value_of(w, op->out) + r * s->width[op->out]);
+    for (size_t r = first; r < end; r++) {
+        float *out = value_of(w, op->out) + r * width;
+        switch (op->kind) {
+        case FR_OP_EMBED:
+            fr_packed_row(table, (size_t)s->rows[r].token, out);
+            for (size_t i = 0; scale > 0 && i < width; i++)
+                out[i] *= scale;
+            break;
+        default:
+            fr_packed_row(table, op->kind == FR_OP_POSITION ? s->rows[r].position : 0, own);
+            s->k->add(out, own, 1, width);
+            break;
+        }
+    }
 }
+
+static bool is_per_head(const step *s, const fr_op *op)
+{
+    return op->in == op->out &&
+           (fr_value_dim(op->in) == FR_DIM_Q || fr_value_dim(op->in) == FR_DIM_KV) &&
+           fr_arch_slot(s->m->arch, op->weight)->cols == FR_DIM_HEAD;
+}
+
+static void norm_group(const step *s, const fr_op *op, size_t layer, float *out, const float *in,
+                       size_t group)
+{
+    const float *weight = model_weight_of(s->m, op->weight, layer)->vector;
+    const float *bias =
+        op->bias != FR_SLOT_NONE ? model_weight_of(s->m, op->bias, layer)->vector : NULL;
+    if (s->m->arch->norm == FR_NORM_LAYER)
+        fr_layernorm(out, in, weight, bias, group, s->m->shape.norm_eps);
+    else
+        s->k->rmsnorm(out, in, weight, group, s->m->shape.norm_eps);
+}
+
+static void share_heads(const walk *w, size_t n_rows, size_t *first_row, size_t *end_row,
+                        size_t *first_head, size_t *end_head);
 
 static void norm(const walk *w, const fr_op *op, size_t layer)
 {
     step *s = w->s;
-    size_t first = 0, end = w->n_live, width = s->width[op->in];
+    size_t first = 0, end = w->n_live, head = 0, end_head = 1, width = s->width[op->in];
     size_t group = fr_shape_dim(&s->m->shape, fr_arch_slot(s->m->arch, op->weight)->cols);
-    const float *weight = model_weight_of(s->m, op->weight, layer)->vector;
+    size_t part = width; /* of a row that one of `head` … `end_head` stands for */
     float *out = value_of(w, op->out), *in = value_of(w, op->in);
-    if (op->out != FR_VALUE_H)
+    float *own = s->gathered + w->thread * s->gathered_n;
+    if (is_per_head(s, op)) {
+        share_heads(w, w->n_live, &first, &end, &head, &end_head);
+        part = width / s->m->shape.n_kv_heads;
+    } else if (op->out != FR_VALUE_H) {
         share(w, w->n_live, 1, &first, &end);
-    for (size_t at = first * width; at < end * width; at += group)
-        s->k->rmsnorm(out + at, in + at, weight, group, s->m->shape.norm_eps);
+    }
+    for (size_t r = first; r < end; r++)
+        for (size_t at = r * width + head * part; at < r * width + end_head * part; at += group) {
+            norm_group(s, op, layer, op->add ? own : out + at, in + at, group);
+            if (op->add)
+                s->k->add(out + at, own, 1, group);
+        }
 }
 
 /* y[…][first…end] += scale · b · a · x for this thread's outputs. The inner values are few, so each
@@ -170,6 +215,18 @@ static void add_adapter(const walk *w, const adapter_part *part, float *y, size_
     s->k->linear(high, n_out, low, part->rank, w->n_live, part->b, first, end);
     for (size_t r = 0; r < w->n_live; r++)
         s->k->add(y + r * n_out + first, high + r * n_out + first, part->scale, end - first);
+}
+
+static void finish_logits(const walk *w, float *out, size_t n_out, size_t first, size_t end)
+{
+    const fr_shape *shape = &w->s->m->shape;
+    for (size_t r = 0; r < w->n_live; r++) {
+        float *at = out + r * n_out;
+        for (size_t i = first; shape->logit_scale > 0 && i < end; i++)
+            at[i] *= shape->logit_scale;
+        if (shape->logit_cap > 0)
+            fr_soft_cap(w->s->k, at + first, end - first, shape->logit_cap);
+    }
 }
 
 static void linear(const walk *w, const fr_op *op, size_t layer)
@@ -193,6 +250,8 @@ static void linear(const walk *w, const fr_op *op, size_t layer)
         add_adapter(w, part, y, n_out, in, n_in, first, end);
     for (size_t r = 0; op->add && r < w->n_live; r++)
         s->k->add(out + r * n_out + first, y + r * n_out + first, 1, end - first);
+    if (op->kind == FR_OP_LOGITS)
+        finish_logits(w, out, n_out, first, end);
 }
 
 /* Rows × heads: either all rows of the own heads, or the own rows of all heads. */
@@ -209,16 +268,18 @@ static void share_heads(const walk *w, size_t n_rows, size_t *first_row, size_t 
         share(w, n_rows, 1, first_row, end_row);
 }
 
-static void rope(const walk *w, const fr_op *op)
+static void rope(const walk *w, const fr_op *op, size_t layer)
 {
     step *s = w->s;
     const fr_shape *shape = &s->m->shape;
+    const bool local = s->angles[ROPE_LOCAL] != NULL && fr_shape_is_local(shape, layer);
+    const float *angles = s->angles[local ? ROPE_LOCAL : ROPE_ALL];
     size_t row, end_row, head, end_head, width = s->width[op->out];
     size_t group = width / shape->head_dim / shape->n_kv_heads;
     share_heads(w, w->n_live, &row, &end_row, &head, &end_head);
     for (; row < end_row; row++)
         fr_rope_turn(s->value[op->out] + row * width + head * group * shape->head_dim,
-                     s->angles + row * shape->rope_dim, (end_head - head) * group, shape->head_dim,
+                     angles + row * shape->rope_dim, (end_head - head) * group, shape->head_dim,
                      shape->rope_dim, s->m->arch->rope == FR_ROPE_HALVES);
 }
 
@@ -239,6 +300,8 @@ static void store_keys_and_values(const walk *w, const fr_op *op, size_t layer)
                              s->value[from[which]] + (row * shape->n_kv_heads + h) * dim, dim);
 }
 
+/* Positions from the first that the layer lets the row see to the row's own; where attention is not
+ * causal, to the end of its sequence. */
 static void attend_head(const walk *w, const fr_op *op, size_t layer, size_t live, size_t head)
 {
     step *s = w->s;
@@ -246,10 +309,14 @@ static void attend_head(const walk *w, const fr_op *op, size_t layer, size_t liv
     const fr_row *row = &s->rows[s->live[live]];
     size_t group = shape->n_heads / shape->n_kv_heads, dim = shape->head_dim;
     size_t at = live * s->width[op->in] + head * group * dim;
-    s->k->attend(
-        s->value[op->out] + at, s->value[op->in] + at, kv_at(s->kv, row->sequence, layer, 0, head),
-        kv_at(s->kv, row->sequence, layer, 1, head), s->kv->format, group,
-        (size_t)row->position + 1, dim, 1 / sqrtf((float)dim), s->scores + w->thread * s->scores_n);
+    size_t end = s->m->arch->looks_ahead ? s->kv->next[row->sequence] : (size_t)row->position + 1;
+    size_t first = fr_shape_is_local(shape, layer) && end > shape->window ? end - shape->window : 0;
+    size_t skip = first * dim * fr_format_find(s->kv->format)->block_bytes;
+    s->k->attend(s->value[op->out] + at, s->value[op->in] + at,
+                 kv_at(s->kv, row->sequence, layer, 0, head) + skip,
+                 kv_at(s->kv, row->sequence, layer, 1, head) + skip, s->kv->format, group,
+                 end - first, dim, s->m->attn_scale, shape->attn_cap,
+                 s->scores + w->thread * s->scores_n);
 }
 
 /* All rows of the own heads; or rows and heads dealt out in turn, since later rows of a prompt have
@@ -265,15 +332,94 @@ static void attend(const walk *w, const fr_op *op, size_t layer)
                 attend_head(w, op, layer, r, head);
 }
 
-static void silu_mul(const walk *w, const fr_op *op)
+/* The columns of one of the parts of a value: of each picked expert, or all. */
+static size_t share_part(const walk *w, fr_value v, size_t *first, size_t *end)
+{
+    if (fr_value_dim(v) != FR_DIM_PICKED_FFN) {
+        share_columns(w, v, first, end);
+        return w->s->width[v];
+    }
+    share(w, w->s->m->shape.expert_ffn_dim, OUTPUTS_AT_ONCE, first, end);
+    return w->s->m->shape.expert_ffn_dim;
+}
+
+static void activate(const walk *w, const fr_op *op)
 {
     step *s = w->s;
-    size_t first, end, width = s->width[op->out];
+    size_t first, end, width = s->width[op->out], part = share_part(w, op->out, &first, &end);
+    for (size_t r = 0; r < w->n_live; r++)
+        for (size_t at = r * width + first; at < (r + 1) * width; at += part) {
+            float *out = s->value[op->out] + at;
+            const float *gate = s->value[op->in] + at;
+            const float *up = op->in2 != FR_VALUE_NONE ? s->value[op->in2] + at : NULL;
+            if (s->m->arch->activation == FR_ACT_SILU && up != NULL)
+                s->k->silu_mul(out, gate, up, end - first);
+            else
+                fr_activate(s->k, s->m->arch->activation, out, gate, up, end - first);
+        }
+}
+
+/* ---- experts -----------------------------------------------------------------------------------
+ * Each row goes its own way: the products of a row are those of its experts, one row at a time. */
+
+/* The largest of the softmax, the first of equals first. */
+static void pick(const walk *w, const fr_op *op)
+{
+    step *s = w->s;
+    const fr_shape *shape = &s->m->shape;
+    size_t row, end, used = shape->n_experts_used;
+    share(w, w->n_live, 1, &row, &end);
+    for (; row < end; row++) {
+        float *share_of = s->value[op->in] + row * shape->n_experts, sum = 0;
+        float *number = s->value[op->out] + row * 2 * used, *weight = number + used;
+        s->k->softmax(share_of, shape->n_experts, 1);
+        for (size_t i = 0; i < used; i++) {
+            size_t best = 0;
+            for (size_t e = 1; e < shape->n_experts; e++)
+                if (share_of[e] > share_of[best])
+                    best = e;
+            number[i] = (float)best;
+            weight[i] = share_of[best];
+            sum += weight[i];
+            share_of[best] = -1;
+        }
+        for (size_t i = 0; shape->experts_renormed && i < used; i++)
+            weight[i] /= sum;
+    }
+}
+
+static void expert_linear(const walk *w, const fr_op *op, size_t layer)
+{
+    step *s = w->s;
+    size_t used = s->m->shape.n_experts_used, first, end, n_in = s->width[op->in];
+    size_t n_out = s->width[op->out], part = share_part(w, op->out, &first, &end);
+    fr_packed **experts = model_weight_of(s->m, op->weight, layer)->experts;
+    if (first == end)
+        return;
+    for (size_t r = 0; r < w->n_live; r++)
+        for (size_t i = 0; i < used; i++)
+            s->k->linear(s->value[op->out] + r * n_out + i * part, part,
+                         value_of(w, op->in) + r * n_in, n_in, 1,
+                         experts[(size_t)s->value[op->in2][r * 2 * used + i]], first, end);
+}
+
+static void expert_sum(const walk *w, const fr_op *op, size_t layer)
+{
+    step *s = w->s;
+    const fr_shape *shape = &s->m->shape;
+    size_t used = shape->n_experts_used, first, end, n_in = shape->expert_ffn_dim;
+    size_t n_out = s->width[op->out];
+    fr_packed **experts = model_weight_of(s->m, op->weight, layer)->experts;
+    float *own = s->gathered + w->thread * s->gathered_n;
     share_columns(w, op->out, &first, &end);
-    for (size_t r = 0; r < w->n_live; r++) {
-        size_t at = r * width + first;
-        s->k->silu_mul(s->value[op->out] + at, s->value[op->in] + at, s->value[op->in2] + at,
-                       end - first);
+    for (size_t r = 0; r < w->n_live && first < end; r++) {
+        const float *picked = s->value[op->in2] + r * 2 * used;
+        for (size_t i = 0; i < used; i++) {
+            s->k->linear(own, n_out, s->value[op->in] + r * s->width[op->in] + i * n_in, n_in, 1,
+                         experts[(size_t)picked[i]], first, end);
+            s->k->add(s->value[op->out] + r * n_out + first, own + first, picked[used + i],
+                      end - first);
+        }
     }
 }
 
@@ -302,14 +448,21 @@ static unsigned reads_of_others(const step *s, const fr_op *op)
 {
     switch (op->kind) {
     case FR_OP_NORM:
+        return is_per_head(s, op) && s->by_heads ? 0 : bit(op->in);
     case FR_OP_LINEAR:
+    case FR_OP_PICK:
     case FR_OP_LOGITS:
         return bit(op->in);
+    case FR_OP_EXPERT_LINEAR:
+    case FR_OP_EXPERT_SUM:
+        return bit(op->in) | bit(op->in2);
     case FR_OP_ROPE:
     case FR_OP_ATTENTION:
         return s->by_heads ? 0 : bit(op->in) | bit(op->in2) | bit(op->in3);
-    case FR_OP_SILU_MUL: /* columns of both, as the products before wrote them */
+    case FR_OP_ACTIVATE: /* columns of both, as the products before wrote them */
     case FR_OP_EMBED:
+    case FR_OP_POSITION: /* rows, as the embedding before wrote them */
+    case FR_OP_FIRST_ROW:
     case FR_OP_NONE:
         break;
     }
@@ -336,6 +489,8 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
     meet_before(w, op);
     switch (op->kind) {
     case FR_OP_EMBED:
+    case FR_OP_POSITION:
+    case FR_OP_FIRST_ROW:
         embed(w, op);
         break;
     case FR_OP_NORM:
@@ -346,7 +501,7 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
         linear(w, op, layer);
         break;
     case FR_OP_ROPE:
-        rope(w, op);
+        rope(w, op, layer);
         break;
     case FR_OP_ATTENTION:
         store_keys_and_values(w, op, layer);
@@ -361,8 +516,17 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
         }
         attend(w, op, layer);
         break;
-    case FR_OP_SILU_MUL:
-        silu_mul(w, op);
+    case FR_OP_ACTIVATE:
+        activate(w, op);
+        break;
+    case FR_OP_PICK:
+        pick(w, op);
+        break;
+    case FR_OP_EXPERT_LINEAR:
+        expert_linear(w, op, layer);
+        break;
+    case FR_OP_EXPERT_SUM:
+        expert_sum(w, op, layer);
         break;
     case FR_OP_NONE:
         break;
@@ -372,17 +536,17 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
 static void walk_list(void *args, size_t first, size_t end, int thread)
 {
     step *s = args;
-    const fr_arch *arch = s->m->arch;
+    const fr_model *m = s->m;
     walk w = { s, first, s->barrier.threads, s->n, 0, 0 };
     (void)end;
     (void)thread;
-    for (size_t i = 0; i < arch->n_before_ops; i++)
-        run_op(&w, &arch->before_ops[i], 0);
-    for (size_t l = 0; l < s->m->shape.n_layers; l++)
-        for (size_t i = 0; i < arch->n_layer_ops; i++)
-            run_op(&w, &arch->layer_ops[i], l);
-    for (size_t i = 0; i < arch->n_after_ops && w.n_live > 0; i++)
-        run_op(&w, &arch->after_ops[i], 0);
+    for (size_t i = 0; i < m->n_ops[FR_PART_BEFORE]; i++)
+        run_op(&w, &m->ops[FR_PART_BEFORE][i], 0);
+    for (size_t l = 0; l < m->shape.n_layers; l++)
+        for (size_t i = 0; i < m->n_ops[FR_PART_LAYER]; i++)
+            run_op(&w, &m->ops[FR_PART_LAYER][i], l);
+    for (size_t i = 0; i < m->n_ops[FR_PART_AFTER] && w.n_live > 0; i++)
+        run_op(&w, &m->ops[FR_PART_AFTER][i], 0);
 }
 
 /* ---- before the walk ----------------------------------------------------------------------------
@@ -399,6 +563,10 @@ static int check_row(const fr_model *m, fr_kv *kv, const fr_row *row, size_t i, 
     if (row->position >= kv->context)
         return fr_fail(err, FR_E_LIMIT, "Shorten the text, or open the state for a longer context.",
                        "position %u is beyond the context of %zu", row->position, kv->context);
+    if (row->position >= m->positions_most)
+        return fr_fail(err, FR_E_LIMIT, "Shorten the text: this model knows no later positions.",
+                       "position %u is beyond the %zu that the model learned", row->position,
+                       m->positions_most);
     return 0;
 }
 
@@ -436,8 +604,11 @@ static int make_room(step *s, size_t longest, fr_err *err)
     s->addend_n = rounded(s->n * widest);
     s->low_n = s->adapter != NULL ? rounded(s->n * s->adapter->rank_most) : 0;
     size_t high_n = s->adapter != NULL ? threads * s->addend_n : 0;
-    total += rounded(s->n * shape->rope_dim) + threads * (s->scores_n + s->low_n) + s->addend_n +
-             high_n + rounded(s->n);
+    s->gathered_n = rounded(FR_MAX(shape->dim, shape->head_dim));
+    for (size_t i = 0; i < ROPE_SETS; i++)
+        total += s->m->rope[i].frequencies != NULL ? rounded(s->n * shape->rope_dim) : 0;
+    total +=
+        threads * (s->scores_n + s->low_n + s->gathered_n) + s->addend_n + high_n + rounded(s->n);
     step_memory *memory = &s->kv->memory;
     if (memory->n < total) {
         void *at;
@@ -452,13 +623,38 @@ static int make_room(step *s, size_t longest, fr_err *err)
         at += v == FR_VALUE_LOGITS ? 0
                                    : rounded(s->n * s->width[v]) * (v == FR_VALUE_H ? threads : 1);
     }
-    s->angles = at;
-    s->scores = s->angles + rounded(s->n * shape->rope_dim);
+    for (size_t i = 0; i < ROPE_SETS; i++) {
+        s->angles[i] = s->m->rope[i].frequencies != NULL ? at : NULL;
+        at += s->angles[i] != NULL ? rounded(s->n * shape->rope_dim) : 0;
+    }
+    s->gathered = at;
+    s->scores = s->gathered + threads * s->gathered_n;
     s->low = s->scores + threads * s->scores_n;
     s->addend = s->low + threads * s->low_n;
     s->high = s->addend + s->addend_n;
     s->live = (uint32_t *)(s->high + high_n);
     return 0;
+}
+
+/* Cos and sin of every row's position. A state made for a context beyond the original one turns by
+ * the factors for long contexts from its first position on, so that what is in it stays comparable.
+ */
+static void make_angles(step *s)
+{
+    const fr_shape *shape = &s->m->shape;
+    const size_t dim = shape->rope_dim;
+    for (size_t set = 0; set < ROPE_SETS; set++) {
+        const model_rope *rope = &s->m->rope[set];
+        if (set == ROPE_ALL && s->angles[ROPE_LONG] != NULL &&
+            s->kv->context > shape->rope_scaling.original_context)
+            rope = &s->m->rope[ROPE_LONG];
+        for (size_t i = 0; s->angles[set] != NULL && i < s->n; i++) {
+            float *at = s->angles[set] + i * dim;
+            fr_rope_angles(at, s->rows[i].position, rope->frequencies, dim);
+            for (size_t k = 0; rope->magnitude != 1 && k < dim; k++)
+                at[k] *= rope->magnitude;
+        }
+    }
 }
 
 /* Short steps are shared only while that pays. Where others keep the processors busy, threads of a
@@ -518,11 +714,9 @@ int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr
     size_t heads = m->shape.n_kv_heads;
     s.by_heads = heads % (size_t)threads == 0 || heads >= 2 * (size_t)threads;
     FR_TRY(make_room(&s, longest, err));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         s.live[i] = (uint32_t)i;
-        fr_rope_angles(s.angles + i * m->shape.rope_dim, rows[i].position, m->frequencies,
-                       m->shape.rope_dim);
-    }
+    make_angles(&s);
     fr_pool_run(threads > 1 ? pool : NULL, (size_t)threads, walk_list, &s);
     if (threads > 1)
         learn_from(kv, atomic_load_explicit(&s.barrier.slept, memory_order_relaxed), flops);

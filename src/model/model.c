@@ -1,21 +1,34 @@
 /* model.c: opens a model: every tensor that its architecture names, checked, and used in place. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
 #include "base/mem.h"
 #include "model/model_priv.h"
 
-static int check_tensor(const fr_model *m, const fr_tensor *t, const char *name, size_t rows,
-                        size_t cols, fr_err *err)
+static int wrong_shape(const fr_model *m, const fr_tensor *t, const char *name, size_t rows,
+                       size_t cols, size_t experts, fr_err *err)
+{
+    char of_each[2][32] = { "", "" }; /* a matrix for each of so many experts */
+    if (t->dims[2] != 1)
+        snprintf(of_each[0], sizeof(of_each[0]), "%llu × ", (unsigned long long)t->dims[2]);
+    if (experts != 1)
+        snprintf(of_each[1], sizeof(of_each[1]), "%zu × ", experts);
+    return fr_fail(err, FR_E_FORMAT, "The file's keys and tensors do not belong together.",
+                   "'%s': tensor '%s' is %s%llu × %llu: expected %s%zu × %zu", m->path, name,
+                   of_each[0], (unsigned long long)t->dims[1], (unsigned long long)t->dims[0],
+                   of_each[1], rows, cols);
+}
+
+int fr_model_check_tensor(const fr_model *m, const fr_tensor *t, const char *name, size_t rows,
+                          size_t cols, size_t experts, fr_err *err)
 {
     if (t == NULL)
         return fr_fail(err, FR_E_FORMAT, "The file is damaged, or holds only a part of a model.",
                        "'%s' lacks the tensor '%s'", m->path, name);
-    if (t->dims[0] != cols || t->dims[1] != rows || t->dims[2] != 1 || t->dims[3] != 1)
-        return fr_fail(err, FR_E_FORMAT, "The file's keys and tensors do not belong together.",
-                       "'%s': tensor '%s' is %llu × %llu: expected %zu × %zu", m->path, name,
-                       (unsigned long long)t->dims[1], (unsigned long long)t->dims[0], rows, cols);
+    if (t->dims[0] != cols || t->dims[1] != rows || t->dims[2] != experts || t->dims[3] != 1)
+        return wrong_shape(m, t, name, rows, cols, experts, err);
     if (fr_format_find(t->format) == NULL)
         return fr_fail(err, FR_E_UNSUPPORTED, FR_FORMAT_HINT,
                        "'%s': tensor '%s' is in format %s, which is not supported", m->path, name,
@@ -23,42 +36,87 @@ static int check_tensor(const fr_model *m, const fr_tensor *t, const char *name,
     return 0;
 }
 
-static int open_slot(fr_model *m, const fr_slot_row *slot, size_t layer, fr_err *err)
+/* Rows of a tensor that several slots share, or all of it. */
+static int open_matrix(const fr_model *m, const fr_slot_row *slot, const fr_tensor *t,
+                       model_weight *w, fr_err *err)
 {
-    char name[FR_TENSOR_NAME];
-    fr_slot_gguf_name(slot, layer, name);
-    const fr_tensor *t = fr_gguf_tensor(m->file, name);
-    size_t rows = fr_shape_dim(&m->shape, slot->rows), cols = fr_shape_dim(&m->shape, slot->cols);
-    bool vector = slot->rows == FR_DIM_ONE;
-    FR_TRY(check_tensor(m, t, name, rows, cols, err));
-    model_weight *w =
-        &m->weights[(slot->per_layer ? layer : m->shape.n_layers) * FR_SLOT_COUNT + slot->slot];
-    m->weight_bytes += t->size_bytes;
-    if (!vector)
-        return fr_packed_new(t->format, t->data, rows, cols, &w->matrix, err);
-    w->vector = FR_NEW_N(float, cols);
-    fr_format_find(t->format)->to_f32(t->data, w->vector, cols);
+    const fr_shape *s = &m->shape;
+    const size_t rows = fr_shape_dim(s, slot->rows), cols = fr_shape_dim(s, slot->cols);
+    const fr_format_row *format = fr_format_find(t->format);
+    const size_t row_bytes = cols / format->block_values * format->block_bytes;
+    const uint8_t *at = (const uint8_t *)t->data + fr_shape_dim(s, slot->first) * row_bytes;
+    if (!slot->experts)
+        return fr_packed_new(t->format, at, rows, cols, &w->matrix, err);
+    w->experts = FR_NEW_N(fr_packed *, s->n_experts);
+    for (size_t e = 0; e < s->n_experts; e++)
+        FR_TRY(
+            fr_packed_new(t->format, at + e * rows * row_bytes, rows, cols, &w->experts[e], err));
     return 0;
 }
 
-/* Llama 3.1 and later divide the angles of some pairs by factors that the converter wrote down. */
-static int open_positions(fr_model *m, fr_err *err)
+static int open_slot(fr_model *m, const fr_slot_row *slot, size_t layer, fr_err *err)
 {
-    static const char NAME[] = "rope_freqs.weight";
-    const fr_tensor *t = fr_gguf_tensor(m->file, NAME);
-    size_t n = m->shape.rope_dim / 2;
-    float factors[512]; /* fr_shape_check(): a head has at most 1024 numbers */
-    if (t != NULL) {
-        FR_TRY(check_tensor(m, t, NAME, 1, n, err));
-        fr_format_find(t->format)->to_f32(t->data, factors, n);
+    const fr_shape *s = &m->shape;
+    char name[FR_TENSOR_NAME];
+    fr_slot_gguf_name(slot, layer, name);
+    const fr_tensor *t = fr_gguf_tensor(m->file, name);
+    const bool vector = slot->rows == FR_DIM_ONE, shared = slot->of != FR_DIM_NONE;
+    const size_t rows = fr_shape_dim(s, shared && !vector ? slot->of : slot->rows);
+    const size_t cols = fr_shape_dim(s, shared && vector ? slot->of : slot->cols);
+    FR_TRY(fr_model_check_tensor(m, t, name, rows, cols, slot->experts ? s->n_experts : 1, err));
+    model_weight *w =
+        &m->weights[(slot->per_layer ? layer : s->n_layers) * FR_SLOT_COUNT + slot->slot];
+    if (fr_shape_dim(s, slot->first) == 0)
+        m->weight_bytes += t->size_bytes;
+    if (!vector)
+        return open_matrix(m, slot, t, w, err);
+    const size_t n = fr_shape_dim(s, slot->cols), skip = fr_shape_dim(s, slot->first);
+    w->vector = FR_NEW_N(float, cols);
+    fr_format_find(t->format)->to_f32(t->data, w->vector, cols);
+    memmove(w->vector, w->vector + skip, n * sizeof(float));
+    return 0;
+}
+
+/* Tensors that files carry and that change nothing, or that are read elsewhere. */
+static bool is_known_besides(fr_str name)
+{
+    static const char *const PARTS[] = { "rope_freqs", "rope_factors_", "attn_rot_embd", "inv_freq",
+                                         "masked_bias" };
+    size_t at;
+    for (size_t i = 0; i < FR_COUNT_OF(PARTS); i++)
+        if (fr_str_find(name, fr_str_of(PARTS[i]), &at))
+            return true;
+    return false;
+}
+
+/* Every tensor of the file has its place: what were left out would change all answers. */
+static int check_all_used(const fr_model *m, fr_err *err)
+{
+    size_t used = 0, others = 0, n = fr_gguf_n_tensors(m->file);
+    for (size_t i = 0; i < m->arch->n_slots; i++) {
+        const fr_slot_row *slot = &m->arch->slots[i];
+        if (fr_slot_present(slot, &m->shape) && fr_shape_dim(&m->shape, slot->first) == 0)
+            used += slot->per_layer ? m->shape.n_layers : 1;
     }
-    for (size_t i = 0; t != NULL && i < n; i++)
-        if (!(factors[i] > 0))
-            return fr_fail(err, FR_E_FORMAT, NULL,
-                           "'%s': tensor '%s' has a factor that is not positive", m->path, NAME);
-    m->frequencies = FR_NEW_N(double, n);
-    fr_rope_frequencies(m->frequencies, m->shape.rope_dim, (double)m->shape.rope_theta,
-                        t != NULL ? factors : NULL);
+    for (size_t i = 0; i < n; i++)
+        others += is_known_besides(fr_gguf_tensor_at(m->file, i)->name) ? 1 : 0;
+    if (used + others >= n)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        const fr_str name = fr_gguf_tensor_at(m->file, i)->name;
+        bool known = is_known_besides(name);
+        for (size_t k = 0; !known && k < m->arch->n_slots; k++)
+            for (size_t l = 0; !known && l < m->shape.n_layers; l++) {
+                char wanted[FR_TENSOR_NAME];
+                fr_slot_gguf_name(&m->arch->slots[k], l, wanted);
+                known = fr_str_is(name, wanted) && fr_slot_present(&m->arch->slots[k], &m->shape);
+            }
+        if (!known)
+            return fr_fail(err, FR_E_UNSUPPORTED,
+                           "The model has a part that this version does not compute.",
+                           "'%s': tensor '%.*s' has no place in architecture '%s'", m->path,
+                           FR_STR_F(name), m->arch->name);
+    }
     return 0;
 }
 
@@ -67,6 +125,13 @@ static int open_all(fr_model *m, const char *path, fr_err *err)
     FR_TRY(fr_gguf_open(path, &m->file, err));
     FR_TRY(fr_shape_read(m->file, &m->shape, err));
     m->arch = fr_arch_find(m->shape.architecture);
+    m->positions_most = SIZE_MAX;
+    for (int part = 0; part < FR_PART_COUNT; part++) {
+        m->n_ops[part] = fr_arch_ops(m->arch, &m->shape, (fr_part)part, m->ops[part]);
+        for (size_t i = 0; i < m->n_ops[part]; i++)
+            if (m->ops[part][i].kind == FR_OP_POSITION)
+                m->positions_most = m->shape.context;
+    }
     m->weights = FR_NEW_N(model_weight, (m->shape.n_layers + 1) * FR_SLOT_COUNT);
     for (size_t i = 0; i < m->arch->n_slots; i++) {
         const fr_slot_row *slot = &m->arch->slots[i];
@@ -74,7 +139,10 @@ static int open_all(fr_model *m, const char *path, fr_err *err)
             if (fr_slot_present(slot, &m->shape))
                 FR_TRY(open_slot(m, slot, l, err));
     }
-    FR_TRY(open_positions(m, err));
+    FR_TRY(check_all_used(m, err));
+    FR_TRY(fr_positions_open(m, err));
+    m->attn_scale =
+        m->shape.attn_scale > 0 ? m->shape.attn_scale : 1 / sqrtf((float)m->shape.head_dim);
     return fr_vocab_read(m->file, m->shape.n_vocab, &m->tokenizer, err);
 }
 
@@ -103,10 +171,14 @@ void fr_model_free(fr_model *m)
         return;
     for (size_t i = 0; m->weights != NULL && i < (m->shape.n_layers + 1) * FR_SLOT_COUNT; i++) {
         fr_packed_free(m->weights[i].matrix);
+        for (size_t e = 0; m->weights[i].experts != NULL && e < m->shape.n_experts; e++)
+            fr_packed_free(m->weights[i].experts[e]);
+        free(m->weights[i].experts);
         free(m->weights[i].vector);
     }
     free(m->weights);
-    free(m->frequencies);
+    for (size_t i = 0; i < ROPE_SETS; i++)
+        free(m->rope[i].frequencies);
     fr_tokenizer_free(m->tokenizer);
     fr_gguf_free(m->file);
     free(m->path);

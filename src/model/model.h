@@ -21,6 +21,23 @@
 
 typedef struct fr_model fr_model;
 
+typedef enum fr_rope_scaling_kind {
+    FR_ROPE_UNSCALED,
+    FR_ROPE_LINEAR,  /* positions divided by factor, arXiv:2306.15595 */
+    FR_ROPE_YARN,    /* fast pairs kept, slow ones divided, scores sharpened, arXiv:2309.00071 */
+    FR_ROPE_LONGROPE /* a factor for each pair, other ones beyond the original context,
+                        arXiv:2402.13753 */
+} fr_rope_scaling_kind;
+
+/** How positions beyond the original context are told. (Llama 3's factors are a tensor.) */
+typedef struct {
+    fr_rope_scaling_kind kind;
+    float factor, magnitude;    /* magnitude: cos and sin are multiplied by it; 0: 1 */
+    float beta_fast, beta_slow; /* YaRN: turns over the original context */
+    size_t original_context;
+    float local_theta; /* base in layers with a window, unscaled; 0: as all others */
+} fr_rope_scaling;
+
 typedef struct {
     const char *architecture; /* "llama"; static */
     size_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn_dim, n_vocab, context;
@@ -28,6 +45,19 @@ typedef struct {
     size_t rope_dim;
     bool tied;           /* the output matrix is the embedding */
     fr_format kv_format; /* of keys and values in a state: F32, or F16 (docs/decisions/0002) */
+
+    /* What not every architecture has; zero: it does without. */
+    uint64_t optional;         /* bits by fr_slot (model/arch.h): weights that not every file has */
+    bool parallel;             /* attention and feed-forward side by side */
+    size_t window;             /* positions that a layer with a window sees, its own among them */
+    size_t window_every;       /* every n-th layer sees all; 0: none does */
+    float attn_scale;          /* of scores; 0: 1 / sqrt(head_dim) */
+    float attn_cap, logit_cap; /* cap · tanh(x / cap) */
+    float embed_scale, logit_scale; /* 0: 1 */
+    size_t n_experts, n_experts_used, expert_ffn_dim;
+    bool experts_renormed;
+    size_t n_types; /* rows of the table of token types */
+    fr_rope_scaling rope_scaling;
 } fr_shape;
 
 int fr_model_open(const char *path, fr_model **out, fr_err *err);
@@ -41,6 +71,9 @@ const char *fr_model_name(const fr_model *m); /* general.name, else the file's n
 const char *fr_model_path(const fr_model *m);
 /** SHA-256 of the file; computed once, then kept. */
 int fr_model_hash(fr_model *m, const char **hex, fr_err *err);
+/** Frequencies of rotary positions, [rope_dim / 2], and what multiplies cos and sin; those of
+ * contexts up to the original one. NULL: the model has no rotary positions. Borrowed. */
+const double *fr_model_frequencies(const fr_model *m, float *magnitude);
 uint64_t fr_model_n_params(const fr_model *m);
 uint64_t fr_model_weight_bytes(const fr_model *m);
 /** FLOPs of one token at a position: 2 per weight touched, plus attention over what is before. */

@@ -7,9 +7,25 @@
 
 /* A weight as inference uses it: a matrix in the file's own bits, or a vector in f32. */
 typedef struct {
-    fr_packed *matrix; /* owned; rows × cols, borrowing the file's mapping */
-    float *vector;     /* owned */
+    fr_packed *matrix;   /* owned; rows × cols, borrowing the file's mapping */
+    fr_packed **experts; /* [n_experts] owned, of a slot that each expert has */
+    float *vector;       /* owned */
 } model_weight;
+
+/* Rotary positions of one kind of layer: frequencies[rope_dim / 2], owned; magnitude multiplies cos
+ * and sin. */
+typedef struct {
+    double *frequencies;
+    float magnitude;
+} model_rope;
+
+typedef enum {
+    ROPE_ALL,   /* every layer, or those that see everything */
+    ROPE_LONG,  /* the same in a state whose context is longer than the original one; may be absent
+                 */
+    ROPE_LOCAL, /* layers with a window, where they have another base */
+    ROPE_SETS
+} rope_set;
 
 struct fr_model {
     fr_gguf *file;
@@ -19,17 +35,19 @@ struct fr_model {
     const fr_kernels *kernels;
     fr_tokenizer *tokenizer;
     model_weight *weights; /* [n_layers + 1][FR_SLOT_COUNT]; the last row: not per layer */
-    double *frequencies;   /* of rotary positions, [rope_dim / 2] */
+    fr_op ops[FR_PART_COUNT][FR_OPS_MOST]; /* those of the row that this model has */
+    size_t n_ops[FR_PART_COUNT];
+    model_rope rope[ROPE_SETS];
+    float attn_scale;
+    size_t positions_most; /* learned positions; SIZE_MAX without */
     uint64_t weight_bytes;
     char hash[65]; /* empty until asked for */
 };
 
-/* The weight that a slot names in a layer; the embedding stands in for an absent output matrix. */
+/* The weight that a slot names in a layer. */
 static inline const model_weight *model_weight_of(const fr_model *m, fr_slot slot, size_t layer)
 {
     const fr_slot_row *row = fr_arch_slot(m->arch, slot);
-    if (slot == FR_SLOT_OUTPUT && m->shape.tied)
-        slot = FR_SLOT_TOKEN_EMBD;
     return &m->weights[(row->per_layer ? layer : m->shape.n_layers) * FR_SLOT_COUNT + slot];
 }
 
@@ -78,6 +96,13 @@ static inline uint8_t *kv_at(const fr_kv *kv, size_t sequence, size_t layer, siz
     return kv->at + sequence * kv->sequence_bytes +
            ((layer * 2 + which) * s->n_kv_heads + head) * kv->head_bytes;
 }
+
+/* positions.c */
+int fr_positions_open(fr_model *m, fr_err *err);
+
+/* model.c */
+int fr_model_check_tensor(const fr_model *m, const fr_tensor *t, const char *name, size_t rows,
+                          size_t cols, size_t experts, fr_err *err);
 
 /* shape.c */
 int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err);

@@ -58,19 +58,27 @@ static int get_real(const fr_gguf *file, const fr_shape *s, const char *name, fl
 /* Features that would change every answer if they were left out. */
 static int refuse_unsupported(const fr_gguf *file, const fr_shape *s, fr_err *err)
 {
+    static const struct {
+        const char *key, *what;
+    } KEYS[] = { { "attention.max_alibi_bias", "scores with a slope (ALiBi)" },
+                 { "attention.clamp_kqv", "clamped queries, keys and values" },
+                 { "expert_shared_count", "a shared expert" },
+                 { "leading_dense_block_count", "dense layers before those with experts" } };
     char key[KEY_BYTES];
-    fr_str text;
-    size_t experts = 0, value_length = s->head_dim;
-    key_of(s, "rope.scaling.type", key);
-    if (fr_gguf_get_str(file, key, &text) && !fr_str_is(text, "none"))
-        return fr_fail(err, FR_E_UNSUPPORTED, "Use a model whose positions are not scaled.",
-                       "'%s': rope scaling '%.*s' is not supported", fr_gguf_path(file),
-                       FR_STR_F(text));
-    FR_TRY(get_size(file, s, "expert_count", false, &experts, err));
-    if (experts != 0)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Use a dense model.",
-                       "'%s': a mixture of %zu experts is not supported", fr_gguf_path(file),
-                       experts);
+    double number;
+    for (size_t i = 0; i < FR_COUNT_OF(KEYS); i++) {
+        key_of(s, KEYS[i].key, key);
+        if (fr_gguf_get_f64(file, key, &number) && number != 0)
+            return fr_fail(err, FR_E_UNSUPPORTED, NULL, "'%s': %s is not supported ('%s' is %g)",
+                           fr_gguf_path(file), KEYS[i].what, key, number);
+    }
+    uint64_t gating = 0;
+    key_of(s, "expert_gating_func", key);
+    if (fr_gguf_get_u64(file, key, &gating) && gating > 1)
+        return fr_fail(err, FR_E_UNSUPPORTED, "Supported is 1, the softmax over experts.",
+                       "'%s': '%s' is %llu, which is not supported", fr_gguf_path(file), key,
+                       (unsigned long long)gating);
+    size_t value_length = s->head_dim;
     FR_TRY(get_size(file, s, "attention.value_length", false, &value_length, err));
     if (value_length != s->head_dim)
         return fr_fail(err, FR_E_UNSUPPORTED, NULL,
@@ -79,39 +87,122 @@ static int refuse_unsupported(const fr_gguf *file, const fr_shape *s, fr_err *er
     return 0;
 }
 
+static int read_rope_scaling(const fr_gguf *file, const fr_arch *arch, fr_shape *s, fr_err *err)
+{
+    fr_rope_scaling *r = &s->rope_scaling;
+    char key[KEY_BYTES];
+    fr_str type = FR_STR("linear"); /* where only a factor is given */
+    *r = (fr_rope_scaling){ .beta_fast = 32, .beta_slow = 1, .local_theta = arch->local_theta };
+    r->original_context = s->context;
+    FR_TRY(get_real(file, s, "rope.scaling.factor", &r->factor, err));
+    FR_TRY(get_real(file, s, "rope.scaling.attn_factor", &r->magnitude, err));
+    FR_TRY(get_real(file, s, "rope.scaling.yarn_beta_fast", &r->beta_fast, err));
+    FR_TRY(get_real(file, s, "rope.scaling.yarn_beta_slow", &r->beta_slow, err));
+    FR_TRY(get_real(file, s, "rope.freq_base_swa", &r->local_theta, err));
+    FR_TRY(get_size(file, s, "rope.scaling.original_context_length", false, &r->original_context,
+                    err));
+    key_of(s, "rope.scaling.type", key);
+    bool typed = fr_gguf_get_str(file, key, &type);
+    if (fr_gguf_tensor(file, "rope_factors_long.weight") != NULL || fr_str_is(type, "longrope"))
+        r->kind = FR_ROPE_LONGROPE;
+    else if (fr_str_is(type, "linear"))
+        r->kind = r->factor > 0 ? FR_ROPE_LINEAR : FR_ROPE_UNSCALED;
+    else if (fr_str_is(type, "yarn"))
+        r->kind = FR_ROPE_YARN;
+    else if (!fr_str_is(type, "none"))
+        return fr_fail(err, FR_E_UNSUPPORTED,
+                       "Supported are none, linear, yarn and longrope (and Llama 3's factors).",
+                       "'%s': rope scaling '%.*s' is not supported", fr_gguf_path(file),
+                       FR_STR_F(type));
+    if (typed && r->kind == FR_ROPE_YARN && !(r->factor > 0))
+        return wrong(file, "rope.scaling.factor", "a positive number", err);
+    return 0;
+}
+
+static int read_experts(const fr_gguf *file, const fr_arch *arch, fr_shape *s, fr_err *err)
+{
+    char key[KEY_BYTES];
+    FR_TRY(get_size(file, s, "expert_count", false, &s->n_experts, err));
+    if (s->n_experts == 0)
+        return 0;
+    FR_TRY(get_size(file, s, "expert_used_count", true, &s->n_experts_used, err));
+    s->expert_ffn_dim = s->ffn_dim;
+    FR_TRY(get_size(file, s, "expert_feed_forward_length", false, &s->expert_ffn_dim, err));
+    s->experts_renormed = arch->renormed;
+    key_of(s, "expert_weights_norm", key);
+    fr_gguf_get_bool(file, key, &s->experts_renormed);
+    return 0;
+}
+
+static int read_attention(const fr_gguf *file, const fr_arch *arch, fr_shape *s, fr_err *err)
+{
+    FR_TRY(get_size(file, s, "attention.head_count", true, &s->n_heads, err));
+    s->n_kv_heads = s->n_heads;
+    FR_TRY(get_size(file, s, "attention.head_count_kv", false, &s->n_kv_heads, err));
+    s->head_dim = s->n_heads != 0 ? s->dim / s->n_heads : 0;
+    FR_TRY(get_size(file, s, "attention.key_length", false, &s->head_dim, err));
+    s->rope_dim = arch->rope != FR_ROPE_NONE ? s->head_dim : 0;
+    if (arch->rope != FR_ROPE_NONE)
+        FR_TRY(get_size(file, s, "rope.dimension_count", false, &s->rope_dim, err));
+    FR_TRY(get_size(file, s, "attention.sliding_window", false, &s->window, err));
+    s->window_every = arch->window_every;
+    FR_TRY(get_size(file, s, "attention.sliding_window_pattern", false, &s->window_every, err));
+    FR_TRY(get_real(file, s, "attention.scale", &s->attn_scale, err));
+    if (arch->wide_heads != 0 && s->n_layers == arch->wide_heads && s->n_heads != 0)
+        s->attn_scale = 1 / sqrtf((float)s->dim / (float)s->n_heads);
+    FR_TRY(get_real(file, s, "attn_logit_softcapping", &s->attn_cap, err));
+    return get_real(file, s, "final_logit_softcapping", &s->logit_cap, err);
+}
+
+/* Which of the weights that not every file has this one has, as its first layer tells. */
+static void find_optional(const fr_gguf *file, const fr_arch *arch, fr_shape *s)
+{
+    _Static_assert(FR_SLOT_COUNT <= 64, "a bit for each slot");
+    for (size_t i = 0; i < arch->n_slots; i++) {
+        char name[FR_TENSOR_NAME];
+        fr_slot_gguf_name(&arch->slots[i], 0, name);
+        if (arch->slots[i].when == FR_WHEN_OPTIONAL && fr_gguf_tensor(file, name) != NULL)
+            s->optional |= (uint64_t)1 << arch->slots[i].slot;
+    }
+}
+
 int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err)
 {
     fr_str name;
-    char architecture[64];
+    char architecture[64], key[KEY_BYTES];
     if (!fr_gguf_get_str(file, "general.architecture", &name))
         return wrong(file, "general.architecture", "text", err);
     snprintf(architecture, sizeof(architecture), "%.*s", FR_STR_F(name));
     const fr_arch *arch = fr_arch_find(architecture);
     if (arch == NULL)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Supported is llama.",
-                       "'%s': architecture '%s' is not supported", fr_gguf_path(file),
-                       architecture);
+        return fr_arch_unknown(fr_gguf_path(file), architecture, err);
     fr_shape s = { .architecture = arch->name, .norm_eps = 1e-5f, .rope_theta = 10000 };
     FR_TRY(get_size(file, &s, "block_count", true, &s.n_layers, err));
     FR_TRY(get_size(file, &s, "embedding_length", true, &s.dim, err));
-    FR_TRY(get_size(file, &s, "feed_forward_length", true, &s.ffn_dim, err));
+    FR_TRY(get_size(file, &s, "feed_forward_length", false, &s.ffn_dim, err));
     FR_TRY(get_size(file, &s, "context_length", true, &s.context, err));
-    FR_TRY(get_size(file, &s, "attention.head_count", true, &s.n_heads, err));
-    s.n_kv_heads = s.n_heads;
-    FR_TRY(get_size(file, &s, "attention.head_count_kv", false, &s.n_kv_heads, err));
-    s.head_dim = s.n_heads != 0 ? s.dim / s.n_heads : 0;
-    FR_TRY(get_size(file, &s, "attention.key_length", false, &s.head_dim, err));
-    s.rope_dim = s.head_dim;
-    FR_TRY(get_size(file, &s, "rope.dimension_count", false, &s.rope_dim, err));
-    FR_TRY(get_real(file, &s, "attention.layer_norm_rms_epsilon", &s.norm_eps, err));
+    FR_TRY(read_attention(file, arch, &s, err));
+    FR_TRY(read_experts(file, arch, &s, err));
+    FR_TRY(get_real(file, &s,
+                    arch->norm == FR_NORM_RMS ? "attention.layer_norm_rms_epsilon"
+                                              : "attention.layer_norm_epsilon",
+                    &s.norm_eps, err));
     FR_TRY(get_real(file, &s, "rope.freq_base", &s.rope_theta, err));
+    FR_TRY(read_rope_scaling(file, arch, &s, err));
+    s.embed_scale = arch->embed_scaled ? sqrtf((float)s.dim) : 0;
+    s.parallel = true;
+    key_of(&s, "use_parallel_residual", key);
+    fr_gguf_get_bool(file, key, &s.parallel);
     const fr_tensor *embedding = fr_gguf_tensor(file, "token_embd.weight");
     if (embedding == NULL)
         return fr_fail(err, FR_E_FORMAT, "The file is damaged, or holds only a part of a model.",
                        "'%s' lacks the tensor 'token_embd.weight'", fr_gguf_path(file));
+    const fr_tensor *types = fr_gguf_tensor(file, "token_types.weight");
+    s.n_types = types != NULL ? (size_t)FR_MIN(types->dims[1], (uint64_t)1 << 32) : 0;
     s.n_vocab = (size_t)embedding->dims[1];
     s.tied = fr_gguf_tensor(file, "output.weight") == NULL;
     s.kv_format = embedding->format == FR_FORMAT_F32 ? FR_FORMAT_F32 : FR_FORMAT_F16;
+    find_optional(file, arch, &s);
     fr_err cause = { 0 };
     if (fr_shape_check(&s, &cause) != 0)
         return fr_fail(err, FR_E_FORMAT, cause.hint, "'%s': %s", fr_gguf_path(file), cause.what);
@@ -125,17 +216,22 @@ size_t fr_shape_kv_bytes_per_token(const fr_shape *s)
     return 2 * s->n_layers * fr_shape_dim(s, FR_DIM_KV) * fr_format_find(s->kv_format)->block_bytes;
 }
 
-static double list_flops(const fr_shape *s, const fr_op *ops, size_t n, size_t position)
+/* Positions that attention of a layer looks at. */
+static double seen(const fr_shape *s, size_t layer, size_t position)
 {
-    const fr_arch *arch = fr_arch_find(s->architecture);
+    return (double)(fr_shape_is_local(s, layer) ? FR_MIN(position + 1, s->window) : position + 1);
+}
+
+/* Of the products of one layer; attention is added beside. */
+static double layer_flops(const fr_shape *s, const fr_arch *arch, const fr_op *ops, size_t n)
+{
     double flops = 0;
     for (size_t i = 0; i < n; i++) {
         const fr_slot_row *slot = fr_arch_slot(arch, ops[i].weight);
-        if (ops[i].kind == FR_OP_LINEAR)
-            flops +=
-                2.0 * (double)fr_shape_dim(s, slot->rows) * (double)fr_shape_dim(s, slot->cols);
-        else if (ops[i].kind == FR_OP_ATTENTION)
-            flops += 4.0 * (double)(position + 1) * (double)fr_shape_dim(s, FR_DIM_Q);
+        const bool picked = ops[i].kind == FR_OP_EXPERT_LINEAR || ops[i].kind == FR_OP_EXPERT_SUM;
+        if (ops[i].kind == FR_OP_LINEAR || picked)
+            flops += 2.0 * (double)fr_shape_dim(s, slot->rows) *
+                     (double)fr_shape_dim(s, slot->cols) * (picked ? (double)s->n_experts_used : 1);
     }
     return flops;
 }
@@ -143,9 +239,12 @@ static double list_flops(const fr_shape *s, const fr_op *ops, size_t n, size_t p
 double fr_shape_flops_per_token(const fr_shape *s, size_t position, bool with_logits)
 {
     const fr_arch *arch = fr_arch_find(s->architecture);
+    fr_op ops[FR_OPS_MOST];
     if (arch == NULL)
         return NAN;
-    double flops =
-        list_flops(s, arch->layer_ops, arch->n_layer_ops, position) * (double)s->n_layers;
+    size_t n = fr_arch_ops(arch, s, FR_PART_LAYER, ops);
+    double flops = layer_flops(s, arch, ops, n) * (double)s->n_layers;
+    for (size_t l = 0; l < s->n_layers; l++)
+        flops += 4.0 * seen(s, l, position) * (double)fr_shape_dim(s, FR_DIM_Q);
     return flops + (with_logits ? 2.0 * (double)s->n_vocab * (double)s->dim : 0);
 }

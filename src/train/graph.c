@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "kernels/kernels.h"
 #include "kernels/train_ops.h"
 
 #define LOGIT_ROWS  256   /* rows of logits made at once: [256][n_vocab] floats */
@@ -28,6 +29,8 @@ struct fr_graph {
     fr_attention_scratch *attention;
     size_t max_tokens, max_length;
 
+    fr_op ops_of[FR_PART_COUNT][FR_OPS_MOST];
+    size_t n_ops[FR_PART_COUNT];
     instance *list;
     size_t n_list;
     float *memory; /* all versions and gradients */
@@ -63,11 +66,11 @@ static float *take(room *r, size_t n)
     return at;
 }
 
-static void plan_ops(fr_graph *g, room *r, const fr_op *ops, size_t n_ops, size_t layer,
+static void plan_ops(fr_graph *g, room *r, fr_part part, size_t layer,
                      float *latest[FR_VALUE_COUNT])
 {
-    for (size_t i = 0; i < n_ops; i++) {
-        const fr_op *op = &ops[i];
+    for (size_t i = 0; i < g->n_ops[part]; i++) {
+        const fr_op *op = &g->ops_of[part][i];
         instance *at = &g->list[g->n_list++];
         *at = (instance){ .op = op, .layer = layer };
         at->in = latest[op->in];
@@ -90,14 +93,13 @@ static void plan_ops(fr_graph *g, room *r, const fr_op *ops, size_t n_ops, size_
 
 static void plan(fr_graph *g, room *r)
 {
-    const fr_arch *arch = g->w->arch;
     const fr_shape *s = &g->w->shape;
     float *latest[FR_VALUE_COUNT] = { 0 };
     g->n_list = 0;
-    plan_ops(g, r, arch->before_ops, arch->n_before_ops, 0, latest);
+    plan_ops(g, r, FR_PART_BEFORE, 0, latest);
     for (size_t layer = 0; layer < s->n_layers; layer++)
-        plan_ops(g, r, arch->layer_ops, arch->n_layer_ops, layer, latest);
-    plan_ops(g, r, arch->after_ops, arch->n_after_ops, 0, latest);
+        plan_ops(g, r, FR_PART_LAYER, layer, latest);
+    plan_ops(g, r, FR_PART_AFTER, 0, latest);
     for (int v = FR_VALUE_NONE + 1; v < FR_VALUE_COUNT; v++)
         g->grad[v] = v == FR_VALUE_LOGITS ? NULL : take(r, g->max_tokens * width_of(g, v));
     g->logits = take(r, LOGIT_ROWS * s->n_vocab);
@@ -115,23 +117,78 @@ static void plan(fr_graph *g, room *r)
 static void fill_rope(fr_graph *g)
 {
     const fr_shape *s = &g->w->shape;
-    for (size_t p = 0; p < g->max_length; p++)
-        for (size_t i = 0; i < s->rope_dim / 2; i++) {
-            const double angle =
-                (double)p * pow(s->rope_theta, -2.0 * (double)i / (double)s->rope_dim);
-            g->rope_table[p * s->rope_dim + 2 * i] = (float)cos(angle);
-            g->rope_table[p * s->rope_dim + 2 * i + 1] = (float)sin(angle);
-        }
+    double *own = NULL;
+    if (g->w->frequencies == NULL) {
+        own = FR_NEW_N(double, s->rope_dim / 2);
+        fr_rope_frequencies(own, s->rope_dim, (double)s->rope_theta, NULL);
+    }
+    for (size_t p = 0; p < g->max_length; p++) {
+        float *at = g->rope_table + p * s->rope_dim;
+        fr_rope_angles(at, p, own != NULL ? own : g->w->frequencies, s->rope_dim);
+        for (size_t i = 0; g->w->magnitude > 0 && i < s->rope_dim; i++)
+            at[i] *= g->w->magnitude;
+    }
+    free(own);
+}
+
+/* What the graph has a backward for. */
+static bool is_known(const fr_arch *arch, const fr_shape *s, const fr_op *op)
+{
+    const fr_slot_row *slot = fr_arch_slot(arch, op->weight);
+    if (slot != NULL && slot->of != FR_DIM_NONE)
+        return false;
+    switch (op->kind) {
+    case FR_OP_EMBED:
+        return s->embed_scale == 0;
+    case FR_OP_NORM:
+        return arch->norm == FR_NORM_RMS && op->bias == FR_SLOT_NONE && !op->add &&
+               slot->cols == fr_value_dim(op->in);
+    case FR_OP_LINEAR:
+        return op->bias == FR_SLOT_NONE;
+    case FR_OP_ROPE:
+        return s->rope_scaling.local_theta == 0;
+    case FR_OP_ATTENTION:
+        return s->attn_scale == 0 && s->attn_cap == 0;
+    case FR_OP_ACTIVATE:
+        return arch->activation == FR_ACT_SILU && op->in2 != FR_VALUE_NONE;
+    case FR_OP_LOGITS:
+        return op->bias == FR_SLOT_NONE && s->logit_scale == 0 && s->logit_cap == 0;
+    default:
+        return false;
+    }
+}
+
+int fr_graph_check(const fr_shape *s, fr_err *err)
+{
+    FR_TRY(fr_shape_check(s, err));
+    const fr_arch *arch = fr_arch_find(s->architecture);
+    bool known = s->window == 0;
+    for (int part = 0; part < FR_PART_COUNT; part++) {
+        fr_op ops[FR_OPS_MOST];
+        size_t n = fr_arch_ops(arch, s, (fr_part)part, ops);
+        for (size_t i = 0; i < n; i++)
+            known = known && is_known(arch, s, &ops[i]);
+    }
+    if (known)
+        return 0;
+    return fr_fail(err, FR_E_UNSUPPORTED,
+                   "Models that can be trained are of the llama kind: RMS norms, projections "
+                   "of their own without biases, rotary positions, gated SiLU, no window, no "
+                   "experts.",
+                   "architecture '%s', as this model has it, can be run but not trained",
+                   s->architecture);
 }
 
 static int build(fr_graph *g, fr_err *err)
 {
-    const fr_arch *arch = g->w->arch;
+    FR_TRY(fr_graph_check(&g->w->shape, err));
+    for (int part = 0; part < FR_PART_COUNT; part++)
+        g->n_ops[part] = fr_arch_ops(g->w->arch, &g->w->shape, (fr_part)part, g->ops_of[part]);
     FR_TRY(fr_gemm_new(g->pool, NULL, &g->gemm, err));
     FR_TRY(
         fr_attention_scratch_new(g->pool, g->max_length, g->w->shape.head_dim, &g->attention, err));
-    g->list = FR_NEW_N(instance, arch->n_before_ops + arch->n_after_ops +
-                                     arch->n_layer_ops * g->w->shape.n_layers);
+    g->list = FR_NEW_N(instance, g->n_ops[FR_PART_BEFORE] + g->n_ops[FR_PART_AFTER] +
+                                     g->n_ops[FR_PART_LAYER] * g->w->shape.n_layers);
     room r = { 0 };
     plan(g, &r);
     FR_TRY(fr_try_array(r.used, sizeof(float), "activations", (void **)&g->memory, err));
@@ -503,12 +560,12 @@ static double forward(fr_graph *g, const instance *at)
         fr_attention_forward(g->pool, g->gemm, g->ops, g->attention, &a, at->out, at->keep, at->in,
                              at->in2, at->in3);
         break;
-    case FR_OP_SILU_MUL:
+    case FR_OP_ACTIVATE:
         fr_pool_run(g->pool, n, silu_mul_rows, &j);
         break;
     case FR_OP_LOGITS:
         return loss(g, at, w);
-    case FR_OP_NONE:
+    default: /* fr_graph_check() let none pass */
         break;
     }
     return 0;
@@ -547,13 +604,13 @@ static void backward(fr_graph *g, const instance *at)
                               at->keep, at->in, at->in2, at->in3);
         g->has_grad[op->in] = g->has_grad[op->in2] = g->has_grad[op->in3] = true;
         break;
-    case FR_OP_SILU_MUL:
+    case FR_OP_ACTIVATE:
         assert(!g->has_grad[op->in] && !g->has_grad[op->in2]);
         fr_pool_run(g->pool, n, silu_mul_back_rows, &j);
         g->has_grad[op->in] = g->has_grad[op->in2] = true;
         break;
     case FR_OP_LOGITS: /* done with the loss */
-    case FR_OP_NONE:
+    default:
         return;
     }
     if (!op->add)

@@ -24,6 +24,8 @@ typedef struct {
 
 typedef struct fr_graph fr_graph;
 
+/** Whether there is a backward for every operation of such a model: else FR_E_UNSUPPORTED. */
+int fr_graph_check(const fr_shape *s, fr_err *err);
 /** weights, pool: borrowed. max_tokens of a batch, max_length of a document. */
 int fr_graph_new(fr_weights *weights, fr_pool *pool, size_t max_tokens, size_t max_length,
                  fr_graph **out, fr_err *err);

@@ -55,6 +55,7 @@ static int open_weights(job *j, fr_err *err)
     fr_shape shape = scratch ? *o->shape : *fr_model_shape(j->model);
     if (scratch)
         shape.n_vocab = fr_tokenizer_n_vocab(fr_model_tokenizer(j->model));
+    FR_TRY(fr_graph_check(&shape, err));
     if (lora)
         FR_TRY(
             fr_weights_borrow(&j->weights, &shape, fr_model_file(j->model), FP32_LIMIT_BYTES, err));
@@ -64,6 +65,7 @@ static int open_weights(job *j, fr_err *err)
         fr_weights_randomize(&j->weights, o->seed);
         return 0;
     }
+    j->weights.frequencies = fr_model_frequencies(j->model, &j->weights.magnitude);
     if (!lora)
         return fr_weights_load(&j->weights, fr_model_file(j->model), err);
     const size_t rank = o->lora_rank != 0 ? o->lora_rank : 8;

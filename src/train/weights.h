@@ -34,6 +34,9 @@ typedef struct {
     size_t *of_slot; /* [FR_SLOT_COUNT][n_layers], index + 1 into params; 0: none */
     float *w;        /* owned: all weights of params */
 
+    const double *frequencies; /* borrowed, of rotary positions; NULL: by the shape's base */
+    float magnitude;           /* of rotary positions; 0: 1 */
+
     size_t rank; /* 0: no adapter */
     float lora_scale;
     fr_lora_param *lora; /* [n_params] or NULL */

@@ -127,10 +127,12 @@ static void features_that_would_change_every_answer_are_refused(void **state)
     (void)state;
     assert_refused((change){ .text_key = "general.architecture", .text = "mamba" },
                    FR_E_UNSUPPORTED, "architecture 'mamba'");
-    assert_refused((change){ .text_key = "llama.rope.scaling.type", .text = "yarn" },
-                   FR_E_UNSUPPORTED, "rope scaling 'yarn'");
-    assert_refused((change){ .key = "llama.expert_count", .value = 8 }, FR_E_UNSUPPORTED,
-                   "8 experts");
+    assert_refused((change){ .text_key = "llama.rope.scaling.type", .text = "spiral" },
+                   FR_E_UNSUPPORTED, "rope scaling 'spiral'");
+    assert_refused((change){ .key = "llama.expert_shared_count", .value = 1 }, FR_E_UNSUPPORTED,
+                   "a shared expert");
+    assert_refused((change){ .key = "llama.attention.max_alibi_bias", .value = 8 },
+                   FR_E_UNSUPPORTED, "ALiBi");
     assert_refused((change){ .text_key = "tokenizer.ggml.model", .text = "bert" }, FR_E_UNSUPPORTED,
                    "tokenizer 'bert'");
 }

@@ -1,0 +1,283 @@
+/* arch_rows.c: the table of architectures. Names of tensors are those of GGUF files and of Hugging
+ * Face's; each list cites where the model is described. */
+#include "model/arch_priv.h"
+
+/* ---- weights -----------------------------------------------------------------------------------
+ * Rows that many architectures share. hf is the Hugging Face name up to the layer's number. */
+
+#define VECTOR(s, g, h, n)                                                                         \
+    {                                                                                              \
+        s, g, h, FR_DIM_ONE, n, .per_layer = true                                                  \
+    }
+#define OPTIONAL_VECTOR(s, g, h, n)                                                                \
+    {                                                                                              \
+        s, g, h, FR_DIM_ONE, n, .per_layer = true, .when = FR_WHEN_OPTIONAL                        \
+    }
+#define MATRIX(s, g, h, r, c)                                                                      \
+    {                                                                                              \
+        s, g, h, r, c, .per_layer = true, .adaptable = true                                        \
+    }
+#define MATRIX_WHEN(s, g, h, r, c, w)                                                              \
+    {                                                                                              \
+        s, g, h, r, c, .per_layer = true, .adaptable = true, .when = w                             \
+    }
+#define PART(s, g, r, c, from, total)                                                              \
+    {                                                                                              \
+        s, g, NULL, r, c, .per_layer = true, .first = from, .of = total                            \
+    }
+#define OPTIONAL_PART(s, g, r, c, from, total)                                                     \
+    {                                                                                              \
+        s, g, NULL, r, c, .per_layer = true, .first = from, .of = total, .when = FR_WHEN_OPTIONAL  \
+    }
+
+#define TOKEN_EMBD(h)                                                                              \
+    {                                                                                              \
+        FR_SLOT_TOKEN_EMBD, "token_embd.weight", h, FR_DIM_VOCAB, FR_DIM_MODEL                     \
+    }
+#define OUTPUT(h)                                                                                  \
+    {                                                                                              \
+        FR_SLOT_OUTPUT, "output.weight", h, FR_DIM_VOCAB, FR_DIM_MODEL,                            \
+            .when = FR_WHEN_UNTIED, .fallback = FR_SLOT_TOKEN_EMBD                                 \
+    }
+#define OUTPUT_NORM(h)                                                                             \
+    {                                                                                              \
+        FR_SLOT_OUTPUT_NORM, "output_norm.weight", h, FR_DIM_ONE, FR_DIM_MODEL                     \
+    }
+#define OUTPUT_NORM_B(h)                                                                           \
+    {                                                                                              \
+        FR_SLOT_OUTPUT_NORM_B, "output_norm.bias", h, FR_DIM_ONE, FR_DIM_MODEL                     \
+    }
+
+#define ATTN_NORM(h)   VECTOR(FR_SLOT_ATTN_NORM, "blk.%zu.attn_norm.weight", h, FR_DIM_MODEL)
+#define ATTN_NORM_B(h) VECTOR(FR_SLOT_ATTN_NORM_B, "blk.%zu.attn_norm.bias", h, FR_DIM_MODEL)
+#define FFN_NORM(h)    VECTOR(FR_SLOT_FFN_NORM, "blk.%zu.ffn_norm.weight", h, FR_DIM_MODEL)
+#define FFN_NORM_B(h)  VECTOR(FR_SLOT_FFN_NORM_B, "blk.%zu.ffn_norm.bias", h, FR_DIM_MODEL)
+
+/* Separate projections; h: what stands before q_proj. */
+#define ATTENTION(h, o)                                                                            \
+    MATRIX(FR_SLOT_ATTN_Q, "blk.%zu.attn_q.weight", h "q_proj.weight", FR_DIM_Q, FR_DIM_MODEL),    \
+        MATRIX(FR_SLOT_ATTN_K, "blk.%zu.attn_k.weight", h "k_proj.weight", FR_DIM_KV,              \
+               FR_DIM_MODEL),                                                                      \
+        MATRIX(FR_SLOT_ATTN_V, "blk.%zu.attn_v.weight", h "v_proj.weight", FR_DIM_KV,              \
+               FR_DIM_MODEL),                                                                      \
+        MATRIX(FR_SLOT_ATTN_OUT, "blk.%zu.attn_output.weight", h o ".weight", FR_DIM_MODEL,        \
+               FR_DIM_Q)
+#define ATTENTION_B(h, o)                                                                          \
+    OPTIONAL_VECTOR(FR_SLOT_ATTN_Q_B, "blk.%zu.attn_q.bias", h "q_proj.bias", FR_DIM_Q),           \
+        OPTIONAL_VECTOR(FR_SLOT_ATTN_K_B, "blk.%zu.attn_k.bias", h "k_proj.bias", FR_DIM_KV),      \
+        OPTIONAL_VECTOR(FR_SLOT_ATTN_V_B, "blk.%zu.attn_v.bias", h "v_proj.bias", FR_DIM_KV),      \
+        OPTIONAL_VECTOR(FR_SLOT_ATTN_OUT_B, "blk.%zu.attn_output.bias", h o ".bias", FR_DIM_MODEL)
+
+/* One matrix for queries, keys and values, in this order. */
+#define FUSED_ATTENTION(o)                                                                         \
+    PART(FR_SLOT_ATTN_Q, "blk.%zu.attn_qkv.weight", FR_DIM_Q, FR_DIM_MODEL, FR_DIM_NONE,           \
+         FR_DIM_QKV),                                                                              \
+        PART(FR_SLOT_ATTN_K, "blk.%zu.attn_qkv.weight", FR_DIM_KV, FR_DIM_MODEL, FR_DIM_Q,         \
+             FR_DIM_QKV),                                                                          \
+        PART(FR_SLOT_ATTN_V, "blk.%zu.attn_qkv.weight", FR_DIM_KV, FR_DIM_MODEL, FR_DIM_QK,        \
+             FR_DIM_QKV),                                                                          \
+        MATRIX(FR_SLOT_ATTN_OUT, "blk.%zu.attn_output.weight", o, FR_DIM_MODEL, FR_DIM_Q)
+#define FUSED_ATTENTION_B(o)                                                                       \
+    OPTIONAL_PART(FR_SLOT_ATTN_Q_B, "blk.%zu.attn_qkv.bias", FR_DIM_ONE, FR_DIM_Q, FR_DIM_NONE,    \
+                  FR_DIM_QKV),                                                                     \
+        OPTIONAL_PART(FR_SLOT_ATTN_K_B, "blk.%zu.attn_qkv.bias", FR_DIM_ONE, FR_DIM_KV, FR_DIM_Q,  \
+                      FR_DIM_QKV),                                                                 \
+        OPTIONAL_PART(FR_SLOT_ATTN_V_B, "blk.%zu.attn_qkv.bias", FR_DIM_ONE, FR_DIM_KV, FR_DIM_QK, \
+                      FR_DIM_QKV),                                                                 \
+        OPTIONAL_VECTOR(FR_SLOT_ATTN_OUT_B, "blk.%zu.attn_output.bias", o, FR_DIM_MODEL)
+
+#define HEAD_NORMS(h)                                                                              \
+    VECTOR(FR_SLOT_ATTN_Q_NORM, "blk.%zu.attn_q_norm.weight", h "q_norm.weight", FR_DIM_HEAD),     \
+        VECTOR(FR_SLOT_ATTN_K_NORM, "blk.%zu.attn_k_norm.weight", h "k_norm.weight", FR_DIM_HEAD)
+
+#define GATED_FFN(h, w)                                                                            \
+    MATRIX_WHEN(FR_SLOT_FFN_GATE, "blk.%zu.ffn_gate.weight", h "gate_proj.weight", FR_DIM_FFN,     \
+                FR_DIM_MODEL, w),                                                                  \
+        MATRIX_WHEN(FR_SLOT_FFN_UP, "blk.%zu.ffn_up.weight", h "up_proj.weight", FR_DIM_FFN,       \
+                    FR_DIM_MODEL, w),                                                              \
+        MATRIX_WHEN(FR_SLOT_FFN_DOWN, "blk.%zu.ffn_down.weight", h "down_proj.weight",             \
+                    FR_DIM_MODEL, FR_DIM_FFN, w)
+#define GATED_FFN_B(h)                                                                             \
+    OPTIONAL_VECTOR(FR_SLOT_FFN_GATE_B, "blk.%zu.ffn_gate.bias", h "gate_proj.bias", FR_DIM_FFN),  \
+        OPTIONAL_VECTOR(FR_SLOT_FFN_UP_B, "blk.%zu.ffn_up.bias", h "up_proj.bias", FR_DIM_FFN),    \
+        OPTIONAL_VECTOR(FR_SLOT_FFN_DOWN_B, "blk.%zu.ffn_down.bias", h "down_proj.bias",           \
+                        FR_DIM_MODEL)
+#define PLAIN_FFN(up, down)                                                                        \
+    MATRIX(FR_SLOT_FFN_UP, "blk.%zu.ffn_up.weight", up ".weight", FR_DIM_FFN, FR_DIM_MODEL),       \
+        MATRIX(FR_SLOT_FFN_DOWN, "blk.%zu.ffn_down.weight", down ".weight", FR_DIM_MODEL,          \
+               FR_DIM_FFN),                                                                        \
+        OPTIONAL_VECTOR(FR_SLOT_FFN_UP_B, "blk.%zu.ffn_up.bias", up ".bias", FR_DIM_FFN),          \
+        OPTIONAL_VECTOR(FR_SLOT_FFN_DOWN_B, "blk.%zu.ffn_down.bias", down ".bias", FR_DIM_MODEL)
+
+#define EXPERT_MATRIX(s, g, r, c)                                                                  \
+    {                                                                                              \
+        s, g, NULL, r, c, .per_layer = true, .when = FR_WHEN_EXPERTS, .experts = true              \
+    }
+#define EXPERTS                                                                                    \
+    { FR_SLOT_ROUTER,    "blk.%zu.ffn_gate_inp.weight", NULL, FR_DIM_EXPERTS, FR_DIM_MODEL,        \
+      .per_layer = true, .when = FR_WHEN_EXPERTS },                                                \
+        EXPERT_MATRIX(FR_SLOT_EXPERTS_GATE, "blk.%zu.ffn_gate_exps.weight", FR_DIM_EXPERT_FFN,     \
+                      FR_DIM_MODEL),                                                               \
+        EXPERT_MATRIX(FR_SLOT_EXPERTS_UP, "blk.%zu.ffn_up_exps.weight", FR_DIM_EXPERT_FFN,         \
+                      FR_DIM_MODEL),                                                               \
+        EXPERT_MATRIX(FR_SLOT_EXPERTS_DOWN, "blk.%zu.ffn_down_exps.weight", FR_DIM_MODEL,          \
+                      FR_DIM_EXPERT_FFN)
+
+#define LAYER "model.layers.%zu."
+#define BEFORE_ATTENTION                                                                           \
+    TOKEN_EMBD("model.embed_tokens.weight"), ATTN_NORM(LAYER "input_layernorm.weight")
+#define FFN_NORM_OF_LLAMA FFN_NORM(LAYER "post_attention_layernorm.weight")
+#define BEHIND_LAYERS     OUTPUT_NORM("model.norm.weight"), OUTPUT("lm_head.weight")
+
+/* ---- operations ------------------------------------------------------------------------------ */
+
+#define EMBED                                                                                      \
+    {                                                                                              \
+        FR_OP_EMBED, FR_SLOT_TOKEN_EMBD, .out = FR_VALUE_X                                         \
+    }
+#define NORM_H(s, b)                                                                               \
+    {                                                                                              \
+        FR_OP_NORM, s, b, .in = FR_VALUE_X, .out = FR_VALUE_H                                      \
+    }
+#define PROJECT(s, from, to)                                                                       \
+    {                                                                                              \
+        FR_OP_LINEAR, FR_SLOT_##s, FR_SLOT_##s##_B, .in = FR_VALUE_##from, .out = FR_VALUE_##to    \
+    }
+#define PROJECT_WHEN(s, from, to, w)                                                               \
+    {                                                                                              \
+        FR_OP_LINEAR, FR_SLOT_##s, FR_SLOT_##s##_B, .in = FR_VALUE_##from, .out = FR_VALUE_##to,   \
+                                                    .when = w                                      \
+    }
+#define PROJECT_QKV(from)                                                                          \
+    PROJECT(ATTN_Q, from, Q), PROJECT(ATTN_K, from, K), PROJECT(ATTN_V, from, V)
+#define NORM_HEADS                                                                                 \
+    { FR_OP_NORM, FR_SLOT_ATTN_Q_NORM, .in = FR_VALUE_Q, .out = FR_VALUE_Q },                      \
+    {                                                                                              \
+        FR_OP_NORM, FR_SLOT_ATTN_K_NORM, .in = FR_VALUE_K, .out = FR_VALUE_K                       \
+    }
+#define ROPE                                                                                       \
+    { FR_OP_ROPE, .in = FR_VALUE_Q, .out = FR_VALUE_Q },                                           \
+    {                                                                                              \
+        FR_OP_ROPE, .in = FR_VALUE_K, .out = FR_VALUE_K                                            \
+    }
+#define ATTEND                                                                                     \
+    {                                                                                              \
+        FR_OP_ATTENTION, .in = FR_VALUE_Q, .in2 = FR_VALUE_K, .in3 = FR_VALUE_V,                   \
+                         .out = FR_VALUE_ATT                                                       \
+    }
+#define ADD_ATTENTION                                                                              \
+    {                                                                                              \
+        FR_OP_LINEAR, FR_SLOT_ATTN_OUT, FR_SLOT_ATTN_OUT_B, .in = FR_VALUE_ATT, .out = FR_VALUE_X, \
+                                                            .add = true                            \
+    }
+#define ADD_ATTENTION_WHEN(w)                                                                      \
+    {                                                                                              \
+        FR_OP_LINEAR, FR_SLOT_ATTN_OUT, FR_SLOT_ATTN_OUT_B, .in = FR_VALUE_ATT, .out = FR_VALUE_X, \
+                                                            .add = true, .when = w                 \
+    }
+#define GATED(w)                                                                                   \
+    PROJECT_WHEN(FFN_GATE, H, GATE, w), PROJECT_WHEN(FFN_UP, H, UP, w),                            \
+    {                                                                                              \
+        FR_OP_ACTIVATE, .in = FR_VALUE_GATE, .in2 = FR_VALUE_UP, .out = FR_VALUE_ACT, .when = w    \
+    }
+#define PLAIN                                                                                      \
+    PROJECT(FFN_UP, H, UP),                                                                        \
+    {                                                                                              \
+        FR_OP_ACTIVATE, .in = FR_VALUE_UP, .out = FR_VALUE_ACT                                     \
+    }
+#define ADD_FFN(w)                                                                                 \
+    {                                                                                              \
+        FR_OP_LINEAR, FR_SLOT_FFN_DOWN, FR_SLOT_FFN_DOWN_B, .in = FR_VALUE_ACT, .out = FR_VALUE_X, \
+                                                            .add = true, .when = w                 \
+    }
+/* Shazeer et al. 2017, arXiv:1701.06538: the router's favourites get the token. */
+#define MIXTURE                                                                                    \
+    { FR_OP_LINEAR, FR_SLOT_ROUTER, .in = FR_VALUE_H, .out = FR_VALUE_ROUTE,                       \
+      .when = FR_WHEN_EXPERTS },                                                                   \
+        { FR_OP_PICK, .in = FR_VALUE_ROUTE, .out = FR_VALUE_PICKED, .when = FR_WHEN_EXPERTS },     \
+        { FR_OP_EXPERT_LINEAR,    FR_SLOT_EXPERTS_GATE,        .in = FR_VALUE_H,                   \
+          .in2 = FR_VALUE_PICKED, .out = FR_VALUE_EXPERT_GATE, .when = FR_WHEN_EXPERTS },          \
+        { FR_OP_EXPERT_LINEAR,    FR_SLOT_EXPERTS_UP,        .in = FR_VALUE_H,                     \
+          .in2 = FR_VALUE_PICKED, .out = FR_VALUE_EXPERT_UP, .when = FR_WHEN_EXPERTS },            \
+        { FR_OP_ACTIVATE, .in = FR_VALUE_EXPERT_GATE, .in2 = FR_VALUE_EXPERT_UP,                   \
+          .out = FR_VALUE_EXPERT_ACT, .when = FR_WHEN_EXPERTS },                                   \
+    {                                                                                              \
+        FR_OP_EXPERT_SUM, FR_SLOT_EXPERTS_DOWN, .in = FR_VALUE_EXPERT_ACT, .in2 = FR_VALUE_PICKED, \
+                                                .out = FR_VALUE_X, .add = true,                    \
+                                                .when = FR_WHEN_EXPERTS                            \
+    }
+#define LOGITS                                                                                     \
+    { FR_OP_NORM, FR_SLOT_OUTPUT_NORM, FR_SLOT_OUTPUT_NORM_B, .in = FR_VALUE_X,                    \
+      .out = FR_VALUE_H },                                                                         \
+    {                                                                                              \
+        FR_OP_LOGITS, FR_SLOT_OUTPUT, FR_SLOT_OUTPUT_B, .in = FR_VALUE_H, .out = FR_VALUE_LOGITS   \
+    }
+
+static const fr_op EMBEDDING[] = { EMBED };
+static const fr_op OUTPUT_LOGITS[] = { LOGITS };
+
+/* ---- llama and its heirs -----------------------------------------------------------------------
+ * Touvron et al. 2023, arXiv:2302.13971: pre-norm, rotary positions, gated SiLU. Mixtral (Jiang et
+ * al. 2024, arXiv:2401.04088) has experts; Mistral (arXiv:2310.06825) a window. */
+static const fr_slot_row LLAMA_SLOTS[] = {
+    BEFORE_ATTENTION,
+    ATTENTION(LAYER "self_attn.", "o_proj"),
+    FFN_NORM_OF_LLAMA,
+    GATED_FFN(LAYER "mlp.", FR_WHEN_DENSE),
+    BEHIND_LAYERS,
+    ATTENTION_B(LAYER "self_attn.", "o_proj"),
+    GATED_FFN_B(LAYER "mlp."),
+    EXPERTS,
+};
+static const fr_op LLAMA_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_NONE),
+    PROJECT_QKV(H),
+    ROPE,
+    ATTEND,
+    ADD_ATTENTION,
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_NONE),
+    GATED(FR_WHEN_DENSE),
+    ADD_FFN(FR_WHEN_DENSE),
+    MIXTURE,
+};
+
+/* Yang et al. 2025, arXiv:2505.09388: each head of queries and keys is normed. */
+static const fr_slot_row QWEN3_SLOTS[] = {
+    BEFORE_ATTENTION,
+    ATTENTION(LAYER "self_attn.", "o_proj"),
+    FFN_NORM_OF_LLAMA,
+    GATED_FFN(LAYER "mlp.", FR_WHEN_DENSE),
+    BEHIND_LAYERS,
+    HEAD_NORMS(LAYER "self_attn."),
+    ATTENTION_B(LAYER "self_attn.", "o_proj"),
+    EXPERTS,
+};
+static const fr_op QWEN3_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_NONE),
+    PROJECT_QKV(H),
+    NORM_HEADS,
+    ROPE,
+    ATTEND,
+    ADD_ATTENTION,
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_NONE),
+    GATED(FR_WHEN_DENSE),
+    ADD_FFN(FR_WHEN_DENSE),
+    MIXTURE,
+};
+
+#define LIST(before, layer, after)                                                                 \
+    .ops = { before, layer, after },                                                               \
+    .n_ops = { FR_COUNT_OF(before), FR_COUNT_OF(layer), FR_COUNT_OF(after) }
+#define SLOTS(s) .slots = s, .n_slots = FR_COUNT_OF(s)
+
+const fr_arch fr_arch_rows[] = {
+    { "llama", FR_ROPE_PAIRS, FR_NORM_RMS, FR_ACT_SILU, .renormed = true, SLOTS(LLAMA_SLOTS),
+      LIST(EMBEDDING, LLAMA_LAYER, OUTPUT_LOGITS) },
+    { "qwen2", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_SILU, .renormed = true, SLOTS(LLAMA_SLOTS),
+      LIST(EMBEDDING, LLAMA_LAYER, OUTPUT_LOGITS) },
+    { "qwen3", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_SILU, .renormed = true, SLOTS(QWEN3_SLOTS),
+      LIST(EMBEDDING, QWEN3_LAYER, OUTPUT_LOGITS) },
+    { "qwen3moe", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_SILU, .renormed = true, SLOTS(QWEN3_SLOTS),
+      LIST(EMBEDDING, QWEN3_LAYER, OUTPUT_LOGITS) },
+};
+const size_t fr_arch_n_rows = FR_COUNT_OF(fr_arch_rows);
