@@ -12,7 +12,7 @@
 #include "kernels/kernels.h"
 #include "meter/meter.h"
 
-#define SENSORS_MOST 16
+#define SENSORS_MOST 24
 
 static const fr_option OPTIONS[] = {
     { "sysfs", 0, FR_OPTION_TEXT, "DIR", "look for sensors there instead of /sys" },

@@ -53,6 +53,26 @@ static json_t *json_device(const fr_device_reading *d, double duration_s)
     return o;
 }
 
+/* Meters of the whole machine hold the devices and more: beside them, in no sum. */
+static json_t *json_wholes(const fr_reading *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_wholes; i++) {
+        const fr_whole_reading *w = &r->wholes[i];
+        bool is_model = strncmp(w->source, "model ", 6) == 0;
+        json_t *o = json_object();
+        json_object_set_new(o, "name", json_string(w->name));
+        json_object_set_new(o, "method", json_string(is_model ? "modelled" : "measured"));
+        json_object_set_new(o, "energy_j", fr_json_f64(w->metered_s > 0 ? w->energy_j : NAN));
+        json_object_set_new(o, "energy_low_j", fr_json_f64(w->metered_s > 0 ? w->low_j : NAN));
+        json_object_set_new(o, "energy_high_j", fr_json_f64(w->metered_s > 0 ? w->high_j : NAN));
+        json_object_set_new(o, "metered_s", fr_json_f64(w->metered_s));
+        json_object_set_new(o, "source", json_string(w->source));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 /* What the figure holds, and by silence what it does not. */
 static json_t *json_boundary(const fr_meter_report *r)
 {
@@ -153,6 +173,7 @@ json_t *fr_meter_report_json(const fr_meter_report *r)
     json_object_set_new(o, "boundary", json_boundary(r));
     json_object_set_new(o, "left_out", json_left_out(r));
     json_object_set_new(o, "devices", devices);
+    json_object_set_new(o, "whole_machine", json_wholes(&used->reading));
     json_object_set_new(o, "carbon_g", json_carbon(&used->carbon));
     json_object_set_new(o, "grid", json_grid(r->place));
     json_object_set_new(o, "pue", fr_json_f64(r->place->pue));
@@ -242,6 +263,19 @@ static void put_carbon(const fr_meter_report *r, fr_buf *out)
     fr_hours_text(r->notes, r->n_notes, out);
 }
 
+/* Meters of the whole machine; the model's line only where somebody asked for one by having one. */
+static void put_wholes(const fr_used *used, fr_buf *out)
+{
+    const fr_reading *reading = &used->reading;
+    for (size_t i = 0; i < reading->n_wholes && reading->n_wholes > 1; i++) {
+        char text[32];
+        const fr_whole_reading *w = &reading->wholes[i];
+        fr_text_j(w->energy_j, text);
+        fr_buf_put_f(out, "  apart     %10s   %s: the whole machine, in no sum (%s, %.3g s)\n",
+                     text, w->name, w->source, w->metered_s);
+    }
+}
+
 void fr_meter_report_text(const fr_meter_report *r, fr_buf *out)
 {
     const fr_used *used = r->used;
@@ -267,6 +301,7 @@ void fr_meter_report_text(const fr_meter_report *r, fr_buf *out)
     for (size_t i = 0; i < used->reading.n_devices; i++)
         fr_buf_put_f(out, "%s%s", i == 0 ? "  by        " : "; ", used->reading.devices[i].source);
     fr_buf_put_s(out, "\n");
+    put_wholes(used, out);
     if (used->reading.note[0] != '\0')
         fr_buf_put_f(out, "  note      %s (`frugal doctor` tells what to do)\n",
                      used->reading.note);

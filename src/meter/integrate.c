@@ -109,8 +109,49 @@ static fr_sums by_counter(fr_channel *c, const fr_window *w, const fr_delta *del
     return s;
 }
 
+void fr_delta_by_power(double *last_w, double *since_s, double now_w, double dt_s, fr_delta *out)
+{
+    *since_s += dt_s;
+    if (isnan(now_w))
+        return;
+    out->ok = true;
+    out->counted_j = (isnan(*last_w) ? now_w : (*last_w + now_w) / 2) * *since_s;
+    *last_w = now_w;
+    *since_s = 0;
+}
+
+/* A meter of the whole machine that is silent is no zero: its time is not metered. */
+static void integrate_whole(fr_channel *c, const fr_delta *delta, const fr_window *window)
+{
+    c->pending.dt_s += window->dt_s;
+    c->has_gap |= delta->gap;
+    if (delta->gap)
+        c->pending.dt_s = 0;
+    if (!delta->ok)
+        return;
+    double j = delta->counted_j;
+    c->sums.machine_j = fr_range_add(
+        c->sums.machine_j, (fr_range){ j * (1 - c->error_ratio), j, j * (1 + c->error_ratio) });
+    c->sums.capacity_s += c->pending.dt_s;
+    c->pending.dt_s = 0;
+}
+
+void fr_channel_read_whole(const fr_channel *c, fr_whole_reading *out)
+{
+    memcpy(out->name, c->name, sizeof out->name);
+    out->source = c->source;
+    out->energy_j = c->sums.machine_j.mid;
+    out->low_j = c->sums.machine_j.low;
+    out->high_j = c->sums.machine_j.high;
+    out->metered_s = c->sums.capacity_s;
+}
+
 void fr_channel_integrate(fr_channel *c, const fr_delta *delta, const fr_window *window)
 {
+    if (c->is_apart) {
+        integrate_whole(c, delta, window);
+        return;
+    }
     c->pending.dt_s += window->dt_s;
     c->pending.busy_s += window->busy_s;
     c->pending.tree_s += window->tree_s;

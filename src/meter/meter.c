@@ -21,8 +21,11 @@
 #define FORGET_PER_CPU  0.1 /* [s] counters that disagree for long are believed as they are */
 
 /* Counted devices first: the models cover what those left. */
-static const fr_sensor *const SENSORS[] = { &fr_sensor_powercap, &fr_sensor_nvml,
-                                            &fr_sensor_model_cpu, &fr_sensor_model_dram };
+static const fr_sensor *const SENSORS[] = {
+    &fr_sensor_powercap,  &fr_sensor_perf_event, &fr_sensor_hwmon,         &fr_sensor_nvml,
+    &fr_sensor_neuron,    &fr_sensor_battery,    &fr_sensor_bmc,           &fr_sensor_wall,
+    &fr_sensor_model_cpu, &fr_sensor_model_dram, &fr_sensor_model_storage, &fr_sensor_model_network,
+};
 #define N_SENSORS FR_COUNT_OF(SENSORS)
 
 struct fr_meter {
@@ -128,7 +131,7 @@ static void sample(fr_meter *m, bool thoroughly)
             SENSORS[i]->sample(m->states[i], &window, &deltas[m->first[i]]);
     }
     for (size_t i = 0; i < m->bench.n_channels; i++) {
-        m->missed += !deltas[i].ok;
+        m->missed += !deltas[i].ok && !m->channels[i].is_apart;
         fr_channel_integrate(&m->channels[i], &deltas[i], &window);
         if (deltas[i].has_share && m->channels[i].kind == FR_DEVICE_GPU) {
             m->gpu_s += deltas[i].busy_s * deltas[i].share.mid;
@@ -191,6 +194,7 @@ static void take_options(fr_meter *m, const fr_meter_options *options)
         .sysfs = m->sysfs,
         .procfs = m->procfs,
         .nvml = m->nvml,
+        .wall = m->options.wall,
         .is_moved = m->options.sysfs != NULL || m->options.procfs != NULL,
         .host = &m->host,
         .channels = m->channels,
@@ -269,12 +273,17 @@ static void read_sums(fr_meter *m, bool thoroughly, fr_reading *out)
     out->meter_cpu_s = m->meter_cpu_s;
     out->samples = m->samples;
     out->missed = m->missed;
-    out->n_devices = 0;
+    out->n_devices = out->n_wholes = 0;
     memcpy(out->note, m->bench.note, sizeof out->note);
     for (size_t i = 0; i < m->bench.n_channels; i++) {
-        if (!m->channels[i].is_hidden)
+        if (m->channels[i].is_apart && out->n_wholes < FR_METER_WHOLES)
+            fr_channel_read_whole(&m->channels[i], &out->wholes[out->n_wholes++]);
+        else if (!m->channels[i].is_apart && !m->channels[i].is_hidden)
             fr_channel_read(&m->channels[i], &out->devices[out->n_devices++]);
     }
+    if (out->n_wholes < FR_METER_WHOLES)
+        fr_whole_model(&m->host, out->devices, out->n_devices, out->duration_s,
+                       &out->wholes[out->n_wholes++]);
     pthread_mutex_unlock(&m->lock);
 }
 

@@ -42,6 +42,7 @@ const char *fr_device_kind_name(fr_device_kind kind); /* "cpu", "dram"… the ke
 
 typedef struct {
     const char *sysfs, *procfs; /* moved roots, for recorded trees; NULL: /sys, /proc */
+    const char *wall;           /* see sensors/wall.c; NULL: $FRUGAL_WALL; "": none */
     const char *nvml;           /* library to load; NULL: libnvidia-ml.so.1; "" : none */
     pid_t pid;                  /* root of the tree; 0: this process */
     const char *group; /* folder of a control group (fr_group_find) to meter instead of a tree */
@@ -71,6 +72,18 @@ typedef struct {
     double busy_s, capacity_s; /* device-seconds worked by anybody, and there to be worked */
 } fr_device_reading;
 
+/**
+ * What a meter of the whole machine counted (wall, BMC, battery, platform): it holds the devices
+ * above and more, so it stands apart and is in no sum.
+ */
+typedef struct {
+    char name[48];
+    const char *source; /* interned */
+    double energy_j, low_j, high_j;
+    double metered_s; /* of the window; less than its length where the meter was silent */
+} fr_whole_reading;
+#define FR_METER_WHOLES 8
+
 typedef struct {
     int64_t monotonic_ns, unix_ns; /* a window: of its end */
     double duration_s;             /* since open, or of the window */
@@ -79,7 +92,8 @@ typedef struct {
     double meter_cpu_s;            /* what metering itself took */
     uint64_t samples, missed; /* missed: reads that failed, whose interval was joined or named */
     char note[256];           /* why something is modelled and what would mend it; may be "" */
-    size_t n_devices;
+    size_t n_wholes, n_devices;
+    fr_whole_reading wholes[FR_METER_WHOLES];
     fr_device_reading devices[FR_METER_DEVICES]; /* those beyond n_devices are undefined */
 } fr_reading;
 /** Copies what is there, which is far less than what there is room for. */

@@ -64,6 +64,7 @@ typedef struct {
     fr_curve curve;        /* rest for counted ones, and what stands in while they are silent */
     fr_sums sums, standin; /* standin: modelled for `pending`, gone when the counter answers */
     fr_window pending;
+    bool is_apart;  /* of the whole machine: counted beside the others, in no sum */
     bool is_hidden; /* not shown: so far it only repeats another channel's counter */
     bool has_gap;   /* a part of sums is the curve's */
     double floor_w, floor_j, floor_s; /* lowest draw of a second so far; INFINITY: none yet */
@@ -71,6 +72,13 @@ typedef struct {
 
 /** Adds a window to a channel. */
 void fr_channel_integrate(fr_channel *c, const fr_delta *delta, const fr_window *window);
+/**
+ * Joules since the last good reading of a power sensor, by the trapezoid rule. last_w and since_s
+ * are the sensor's own (begin with NAN and 0); now_w NAN: no reading.
+ */
+void fr_delta_by_power(double *last_w, double *since_s, double now_w, double dt_s, fr_delta *out);
+/** An apart channel's sums. */
+void fr_channel_read_whole(const fr_channel *c, fr_whole_reading *out);
 /** Sums and stand-in as a reading's row. */
 void fr_channel_read(const fr_channel *c, fr_device_reading *out);
 
@@ -79,7 +87,7 @@ const char *fr_source_f(const char *fmt, ...) FR_PRINTF(1, 2);
 
 /** What sensors are opened with and what they leave for those after them. */
 typedef struct {
-    const char *sysfs, *procfs, *nvml;
+    const char *sysfs, *procfs, *nvml, *wall;
     bool is_moved; /* a recorded tree: files are opened anew for each sample */
     const fr_host *host;
     fr_channel *channels; /* [FR_METER_DEVICES] */
@@ -88,6 +96,7 @@ typedef struct {
     bool dram_counted;
     double period_s; /* the shortest that a sensor asked for */
     char note[256];
+    char uncounted[160]; /* why packages are modelled; "" when no counter was seen */
     bool (*in_tree)(void *tree, pid_t pid);
     void *tree;
 } fr_bench;
@@ -97,6 +106,24 @@ fr_channel *fr_bench_add(fr_bench *bench, fr_device_kind kind, const char *fmt, 
 /** Samples must not be further apart than this. */
 void fr_bench_need(fr_bench *bench, double period_s);
 void fr_bench_note(fr_bench *bench, const char *fmt, ...) FR_PRINTF(2, 3);
+
+/** What the machine would draw at the wall, by the devices' lines; whole_model.c. */
+void fr_whole_model(const fr_host *host, const fr_device_reading *devices, size_t n,
+                    double duration_s, fr_whole_reading *out);
+/** A number in a small file of sysfs, kept open (a recorded tree's is opened anew). */
+typedef struct {
+    char path[384];
+    int fd; /* -1: not open */
+    bool is_moved;
+} fr_sysfile;
+/** 0, or the errno of the failure; EPROTO: no plain whole number. */
+int fr_sysfile_open(fr_sysfile *f, bool is_moved, const char *fmt, ...) FR_PRINTF(3, 4);
+int fr_sysfile_read(fr_sysfile *f, int64_t *out);
+void fr_sysfile_close(fr_sysfile *f);
+/** First line of a file, trimmed; "" when it cannot be read. */
+bool fr_sysfile_text(char *out, size_t size, const char *fmt, ...) FR_PRINTF(3, 4);
+/** Curve of a GPU between rest and most_w (0: unknown), by gpu_idle_of_tdp_ratio. */
+void fr_model_gpu_curve(double most_w, fr_curve *out);
 
 /** A row of the table of sensors. */
 typedef struct {
@@ -110,8 +137,9 @@ typedef struct {
     /** Processes by device, since open; optional. device is left to the meter: *channel says it. */
     size_t (*users)(void *state, fr_device_user *out, size_t *channel, size_t cap);
 } fr_sensor;
-extern const fr_sensor fr_sensor_powercap, fr_sensor_nvml, fr_sensor_model_cpu,
-    fr_sensor_model_dram;
+extern const fr_sensor fr_sensor_powercap, fr_sensor_perf_event, fr_sensor_hwmon, fr_sensor_nvml,
+    fr_sensor_battery, fr_sensor_wall, fr_sensor_bmc, fr_sensor_neuron, fr_sensor_model_cpu,
+    fr_sensor_model_dram, fr_sensor_model_storage, fr_sensor_model_network;
 
 /** Curves by the tables: of this host's processors, and of its memory. ratio: the part wanted. */
 void fr_model_cpu_curve(const fr_host *host, double ratio, fr_curve *out, const char **source);
@@ -128,6 +156,8 @@ fr_tree *fr_tree_open_group(const char *procfs, bool is_moved, const char *folde
  * Returns the number of files that could not be read.
  */
 int fr_tree_sample(fr_tree *t, bool thoroughly, double *busy_s, double *tree_s);
+/** A process that the meter itself started is nobody's of the tree. */
+void fr_tree_leave_out(fr_tree *t, pid_t pid);
 /** The tree took at least so much since open, as somebody knows who waited for its root. */
 void fr_tree_tell(fr_tree *t, double tree_s);
 bool fr_tree_has(void *tree, pid_t pid);

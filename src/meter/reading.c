@@ -57,6 +57,16 @@ void fr_reading_between(const fr_reading *earlier, const fr_reading *later, fr_r
     window.meter_cpu_s -= earlier->meter_cpu_s;
     window.samples -= earlier->samples;
     window.missed -= earlier->missed;
+    for (size_t i = 0; i < window.n_wholes; i++) {
+        for (size_t k = 0; k < earlier->n_wholes; k++) {
+            if (strcmp(earlier->wholes[k].name, window.wholes[i].name) != 0)
+                continue;
+            window.wholes[i].energy_j -= earlier->wholes[k].energy_j;
+            window.wholes[i].low_j -= earlier->wholes[k].low_j;
+            window.wholes[i].high_j -= earlier->wholes[k].high_j;
+            window.wholes[i].metered_s -= earlier->wholes[k].metered_s;
+        }
+    }
     for (size_t i = 0; i < window.n_devices; i++) {
         const fr_device_reading *before = find(earlier, &window.devices[i]);
         if (before != NULL)

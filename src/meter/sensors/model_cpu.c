@@ -150,6 +150,8 @@ static void model_open(fr_bench *bench, void **state)
     *state = NULL;
     if (seen > 0 && counted >= seen)
         return;
+    if (bench->uncounted[0] != '\0')
+        fr_bench_note(bench, "%s", bench->uncounted);
     fr_channel *c =
         fr_bench_add(bench, FR_DEVICE_CPU, counted > 0 ? "cpu (other packages)" : "cpu");
     if (c == NULL)

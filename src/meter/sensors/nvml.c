@@ -18,12 +18,12 @@
 #include "meter/meter_priv.h"
 #include "tables/tables.h"
 
-#define SHARE_EVERY_S 1.0
-#define SAMPLES_MOST  256
-#define USERS_MOST    256
-#define TDP_UNSAID_W  300.0
-#define MJ_PER_J      1e3
-#define MW_PER_W      1e3
+#define SHARE_EVERY_S  1.0
+#define POWER_PERIOD_S 0.1
+#define SAMPLES_MOST   256
+#define USERS_MOST     256
+#define MJ_PER_J       1e3
+#define MW_PER_W       1e3
 
 /* The parts of NVML's interface that are used, as its reference states them. */
 typedef struct nvml_device *nvml_device;
@@ -136,18 +136,11 @@ static void unload(nvml_calls *nvml)
 /* Rest and full draw of a GPU, for the split and for when it falls silent. */
 static void curve_of(const nvml_calls *nvml, nvml_device handle, fr_curve *out)
 {
-    static const double AT[FR_CURVE_POINTS] = { 0, 0.1, 0.5, 1 };
     unsigned limit_mw = 0;
-    double most_w = TDP_UNSAID_W;
+    double most_w = 0;
     if (nvml->limit_mw != NULL && nvml->limit_mw(handle, &limit_mw) == 0 && limit_mw > 0)
         most_w = limit_mw / MW_PER_W;
-    fr_constant idle = fr_constant_of("gpu_idle_of_tdp_ratio");
-    for (size_t i = 0; i < FR_CURVE_POINTS; i++) {
-        double u = AT[i];
-        out->at_w[i] = (fr_range){ most_w * (idle.low + (0.6 - idle.low) * u),
-                                   most_w * (idle.mid + (0.85 - idle.mid) * u),
-                                   most_w * (idle.high + (1.0 - idle.high) * u) };
-    }
+    fr_model_gpu_curve(most_w, out);
 }
 
 static void add_gpu(gpus *all, unsigned index)
@@ -181,6 +174,8 @@ static void add_gpu(gpus *all, unsigned index)
     c->source = fr_source_f("nvml %s gpu-%u", g.has_counter ? "energy counter" : "power", index);
     if (g.is_partitioned)
         c->reserved_ratio = 0;
+    if (!g.has_counter)
+        fr_bench_need(all->bench, POWER_PERIOD_S);
     curve_of(nvml, g.handle, &c->curve);
     g.share_age_s = INFINITY;
     all->gpus[all->n++] = g;

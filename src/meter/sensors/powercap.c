@@ -148,6 +148,8 @@ static void take_zone(const char *root, const char *entry, bool is_moved, zones 
     if (read_line(root, entry, "max_energy_range_uj", range, sizeof range))
         z.range_uj = strtoull(range, NULL, 10);
     z.error = read_count(&z, &z.last_uj);
+    if (z.error == 0 && z.last_uj == 0 && !is_moved)
+        z.error = EPROTO; /* since the machine began, not one: nothing is counted */
     z.has_last = z.error == 0;
     /* The two doors to one package: the first that answers is taken. */
     for (size_t i = 0; i < all->n; i++) {
@@ -230,8 +232,10 @@ static void powercap_open(fr_bench *bench, void **state)
         zone *z = &all->at[i];
         bench->packages_seen += z->kind == FR_DEVICE_CPU;
         if (z->error != 0) {
-            fr_bench_note(bench, "%s is modelled: powercap's counter is there, but %s", z->name,
-                          why(z->error));
+            if (bench->uncounted[0] == '\0')
+                snprintf(bench->uncounted, sizeof bench->uncounted,
+                         "%s is modelled: powercap's counter is there, but %s", z->name,
+                         why(z->error));
             continue;
         }
         if (z->range_uj == 0)

@@ -37,6 +37,7 @@
 #define SCAN_WAIT_MOST_S 5.0
 #define STAT_TEXT        1024
 #define LISTING_BYTES    32768
+#define LEFT_OUT_MOST    4
 #define CPU_FIELDS       7 /* user nice system idle iowait irq softirq */
 #define LINES_FROM_END   8 /* processes, procs_running, procs_blocked, softirq */
 
@@ -55,6 +56,8 @@ struct fr_tree {
     bool is_new;   /* until the first scan: the root has no children, so nobody is asked for his
                       parent */
     pid_t adopter; /* 0: none */
+    pid_t left_out[LEFT_OUT_MOST];
+    size_t n_left_out;
     double tick_s;
     member *members; /* by pid */
     size_t n_members, cap;
@@ -187,6 +190,10 @@ static bool read_member(fr_tree *t, member *m)
 static bool try_join(fr_tree *t, member *m)
 {
     bool adopted = t->adopter != 0 && m->parent == t->adopter;
+    for (size_t i = 0; i < t->n_left_out; i++) {
+        if (t->left_out[i] == m->pid)
+            return false;
+    }
     if (m->pid != t->root && !adopted && find_member(t, m->parent) == NULL)
         return false;
     if (!t->is_moved)
@@ -467,6 +474,12 @@ fr_tree *fr_tree_open_group(const char *procfs, bool is_moved, const char *folde
 bool fr_tree_is_unseen(const fr_tree *t)
 {
     return !t->was_seen;
+}
+
+void fr_tree_leave_out(fr_tree *t, pid_t pid)
+{
+    if (t->n_left_out < LEFT_OUT_MOST)
+        t->left_out[t->n_left_out++] = pid;
 }
 
 void fr_tree_tell(fr_tree *t, double tree_s)

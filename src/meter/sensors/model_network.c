@@ -1,0 +1,107 @@
+/*
+ * "network 1": bytes over the machine's interfaces (/proc/net/dev, all but lo), at so many joules a
+ * byte: the switches and links between machines, which this machine's other lines do not hold. The
+ * adapter's own draw is in the board's. Nothing at rest. Whose bytes they are nobody tells: by CPU
+ * time, and from none to all as the range.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "meter/meter_priv.h"
+#include "tables/tables.h"
+
+#define FILE_MOST    ((size_t)1 << 18)
+#define REFERENCE_GB 100.0 /* a second: what the curve calls full */
+#define J_PER_KWH    3.6e6
+
+typedef struct {
+    char path[300];
+    double bytes;
+} network;
+
+/* Received and sent so far; false: cannot be read. */
+static bool read_bytes(const char *path, double *bytes)
+{
+    FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST };
+    bool any = false;
+    *bytes = 0;
+    if (fr_file_read(path, FILE_MOST - 1, &text, NULL) != 0)
+        return false;
+    fr_str rest = fr_buf_str(&text), line, name;
+    while (fr_str_next(&rest, '\n', &line)) {
+        char numbers[256];
+        unsigned long long received, sent;
+        if (!fr_str_next(&line, ':', &name))
+            continue;
+        snprintf(numbers, sizeof numbers, "%.*s", (int)FR_MIN(line.n, sizeof numbers - 1), line.at);
+        if (sscanf(numbers, "%llu %*u %*u %*u %*u %*u %*u %*u %llu", &received, &sent) != 2)
+            continue;
+        any = true;
+        if (!fr_str_is(fr_str_trim(name), "lo"))
+            *bytes += (double)received + (double)sent;
+    }
+    return any;
+}
+
+static void network_open(fr_bench *bench, void **state)
+{
+    static const double AT[FR_CURVE_POINTS] = { 0, 0.1, 0.5, 1 };
+    network *n = FR_NEW(network);
+    *state = NULL;
+    snprintf(n->path, sizeof n->path, "%.256s/net/dev", bench->procfs);
+    fr_channel *c =
+        read_bytes(n->path, &n->bytes) ? fr_bench_add(bench, FR_DEVICE_NETWORK, "network") : NULL;
+    if (c == NULL) {
+        free(n);
+        return;
+    }
+    fr_constant kwh_per_gb = fr_constant_of("network_kwh_per_gb");
+    for (size_t i = 0; i < FR_CURVE_POINTS; i++)
+        c->curve.at_w[i] =
+            fr_range_scale((fr_range){ kwh_per_gb.low, kwh_per_gb.mid, kwh_per_gb.high },
+                           J_PER_KWH * REFERENCE_GB * AT[i]);
+    c->source = fr_source_f("model network 1 (%g kWh/GB)", kwh_per_gb.mid);
+    *state = n;
+}
+
+static void network_sample(void *state, const fr_window *window, fr_delta *deltas)
+{
+    network *n = state;
+    double now, before = n->bytes;
+    double mid = window->is_whole     ? 1
+                 : window->busy_s > 0 ? FR_MIN(window->tree_s / window->busy_s, 1)
+                                      : 0;
+    if (read_bytes(n->path, &now))
+        n->bytes = now;
+    deltas[0] = (fr_delta){ .ok = true,
+                            .has_share = true,
+                            .share = { window->is_whole ? 1 : 0, mid, 1 },
+                            .capacity_s = window->dt_s };
+    double gb = FR_MAX(n->bytes - before, 0) * 1e-9; /* an interface that went takes its count */
+    deltas[0].busy_s = FR_MIN(gb / REFERENCE_GB, window->dt_s);
+}
+
+static void network_close(void *state)
+{
+    free(state);
+}
+
+static void network_survey(fr_bench *bench, fr_sensor_state *out)
+{
+    char path[300];
+    double bytes;
+    snprintf(path, sizeof path, "%.256s/net/dev", bench->procfs);
+    out->usable = read_bytes(path, &bytes);
+    snprintf(out->found, sizeof out->found, "%g kWh/GB between machines",
+             fr_constant_of("network_kwh_per_gb").mid);
+}
+
+const fr_sensor fr_sensor_model_network = { .name = "model network",
+                                            .open = network_open,
+                                            .sample = network_sample,
+                                            .close = network_close,
+                                            .survey = network_survey };

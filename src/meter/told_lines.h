@@ -1,0 +1,24 @@
+/**
+ * told_lines.h: lines that a user's command or file tells, for sensors that have no interface of
+ * their own. A command is started once and runs again when it ends, in a process group that is
+ * ended with the meter and is no part of the metered tree; a file is read again each time.
+ */
+#ifndef FR_METER_TOLD_LINES_H
+#define FR_METER_TOLD_LINES_H
+
+#include "base/buf.h"
+#include "meter/meter_priv.h"
+
+typedef struct fr_stream fr_stream;
+
+/** spec: "cmd:LINE" for /bin/sh, or "file:PATH"; every_s: between two runs or looks. NULL: neither.
+ */
+fr_stream *fr_stream_open(const char *spec, double every_s, fr_bench *bench);
+/**
+ * Takes what was told since the last call, newest line last, at most a MiB of each; does not wait.
+ * take is called for every whole line.
+ */
+void fr_stream_read(fr_stream *s, void (*take)(void *user, fr_str line), void *user);
+void fr_stream_close(fr_stream *s);
+
+#endif
