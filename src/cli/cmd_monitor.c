@@ -26,8 +26,8 @@ static const fr_option OPTIONS[] = {
       "page for Prometheus there (default " LISTEN_BY_DEFAULT " when nothing else is asked for)" },
     { "otlp", 0, FR_OPTION_TEXT, "URL", "send to this OpenTelemetry collector (OTLP/HTTP)" },
     { "cloudwatch", 0, FR_OPTION_TEXT, "HOW",
-      "emf: embedded metric format on stdout; emf:FILE; put: PutMetricData, keys of the "
-      "environment" },
+      "emf (embedded metric format, stdout), emf:FILE, put (PutMetricData); import: the "
+      "namespace" },
     { "namespace", 0, FR_OPTION_TEXT, "NAME", "of the metrics in CloudWatch (default frugal)" },
     { "file", 'f', FR_OPTION_TEXT, "FILE", "add a line of JSON each interval; -: stdout" },
     { "keep-mb", 0, FR_OPTION_F64, "N", "of FILE and FILE.1 together (default 64)" },

@@ -220,7 +220,7 @@ static void put_process(page *p, const fr_census_view *c, const fr_census_proces
     bytes_text(r->ram_bytes, ram);
     if (r->group < c->n_groups)
         group_text(&c->groups[r->group], group);
-    put_line(p, NULL, "%8d %8s %6s %6s %6s  %-20.32s  %s", (int)r->pid, w, cpu, gpu, ram, r->name,
+    put_line(p, NULL, "%8d %8s %6s %6s %6s  %-20.20s  %s", (int)r->pid, w, cpu, gpu, ram, r->name,
              group);
 }
 
