@@ -220,7 +220,7 @@ static void put_process(page *p, const fr_census_view *c, const fr_census_proces
     bytes_text(r->ram_bytes, ram);
     if (r->group < c->n_groups)
         group_text(&c->groups[r->group], group);
-    put_line(p, NULL, "%8d %8s %6s %6s %6s  %-20.20s  %s", (int)r->pid, w, cpu, gpu, ram, r->name,
+    put_line(p, NULL, "%8d %8s %6s %6s %6s  %-16.16s  %s", (int)r->pid, w, cpu, gpu, ram, r->name,
              group);
 }
 
@@ -244,7 +244,7 @@ static void put_who(page *p, const fr_top_state *s)
     put_rest(p, c);
     put_line(p, REVERSE, "%8s %8s %6s %6s %6s  %-*s", groups ? "MEMBERS" : "PID", "WATTS", "CPU",
              "GPU", "MEMORY", FR_MAX(p->look->columns - 40, 8),
-             groups ? "GROUP" : "NAME                  GROUP");
+             groups ? "GROUP" : "NAME              GROUP");
     if (p->look->rows > 0)
         room = (size_t)FR_MAX(p->look->rows - p->lines - p->look->keys, 0);
     if (p->look->rows_most > 0)
