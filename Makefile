@@ -3,6 +3,7 @@
 #   make demo     climbs the ladder on two example tasks with the embedded model
 #   make test     builds and runs all tests
 #   make fuzz     fuzzes every parser for a minute each (SECONDS_EACH=60)
+#   make meter-package   the meter alone, needing libc and nothing else: a tarball and a .deb in dist/
 #   make install  PREFIX=/usr/local DESTDIR=
 PREFIX ?= /usr/local
 SECONDS_EACH ?= 60
@@ -10,7 +11,7 @@ JOBS ?= $(shell nproc)
 
 all: build/frugal-is-built
 
-.PHONY: all demo test fuzz asan tsan format analyse install clean build/frugal-is-built
+.PHONY: meter-package all demo test fuzz asan tsan format analyse install clean build/frugal-is-built
 build/frugal-is-built: build/CMakeCache.txt
 	@cmake --build build -j$(JOBS) --target frugal
 
@@ -35,6 +36,10 @@ asan tsan:
 fuzz:
 	@scripts/setup fuzz
 	@scripts/fuzz $(SECONDS_EACH)
+
+meter-package: build/CMakeCache.txt
+	@cmake --build build -j$(JOBS) --target frugal-meter
+	@scripts/meter_package build/frugal-meter dist
 
 format:
 	@scripts/format

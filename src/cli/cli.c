@@ -9,15 +9,18 @@
 #include "tables/tables.h"
 #include "base/file.h"
 
+#ifndef FR_COMMANDS /* the small program has fewer: cmake/small.cmake */
+#define FR_COMMANDS "cli/commands.def"
+#endif
 #define COMMAND(name) extern const fr_command FR_COMMAND_##name;
-#include "cli/commands.def"
+#include FR_COMMANDS
 #undef COMMAND
 
 const fr_command *const *fr_commands(void)
 {
     static const fr_command *const COMMANDS[] = {
 #define COMMAND(name) &FR_COMMAND_##name,
-#include "cli/commands.def"
+#include FR_COMMANDS
 #undef COMMAND
         NULL,
     };
