@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SECONDS_MOST 8000000000 /* nanoseconds in 64 bits, with room for a sum */
+
 static int64_t read_clock_ns(clockid_t id)
 {
     struct timespec now;
@@ -55,7 +57,10 @@ bool fr_time_parse(const char *text, int64_t *unix_ns)
     }
     if (end == NULL || (strcmp(end, "") != 0 && strcmp(end, "Z") != 0))
         return false;
-    *unix_ns = (int64_t)timegm(&parts) * 1000000000;
+    int64_t seconds = (int64_t)timegm(&parts);
+    if (seconds > SECONDS_MOST || seconds < -SECONDS_MOST) /* years 1716 to 2223 */
+        return false;
+    *unix_ns = seconds * 1000000000;
     return true;
 }
 

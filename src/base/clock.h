@@ -13,7 +13,7 @@ void fr_sleep_ns(int64_t ns);
 #define FR_TIME_TEXT 32
 /** ISO 8601 in UTC, to the second: 2026-11-22T18:55:06Z. */
 void fr_time_text(int64_t unix_ns, char out[FR_TIME_TEXT]);
-/** The reverse; also accepts a bare date. */
+/** The reverse; also accepts a bare date. Years 1716 to 2223: others do not fit. */
 bool fr_time_parse(const char *text, int64_t *unix_ns);
 /** "30s", "500ms", "5m", "2h", "1d" or bare seconds; false for anything else or below 0. */
 bool fr_duration_parse(const char *text, double *seconds);

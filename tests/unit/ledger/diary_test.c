@@ -80,6 +80,7 @@ static void a_csv_of_units_names_the_line_that_does_not_parse(void **state)
         { "date,orders,answers\n2026-11-01,1200,50\n2026-11-02,,60\n2026-11-03,0,61\n", NULL, 4 },
         { "date,orders\r\n2026-11-01,1200\r\n", NULL, 1 },
         { "date,orders\n2026-11-01,1200\n02.11.2026,5\n", "line 3: '02.11.2026' is not a date", 0 },
+        { "date,orders\n6026-11-01,1\n", "line 2: '6026-11-01' is not a date", 0 },
         { "date,orders\n2026-11-01,many\n", "line 2: 'many' is not a number", 0 },
         { "date,orders\n2026-11-01,nan\n", "line 2: 'nan' is not a number", 0 },
         { "date,orders\n2026-11-01,-3\n", "line 2: '-3' is below 0", 0 },
