@@ -265,6 +265,187 @@ static const fr_op QWEN3_LAYER[] = {
     MIXTURE,
 };
 
+/* Gemma 2 (arXiv:2408.00118) norms what attention and feed-forward add as well; Gemma 3
+ * (arXiv:2503.19786) each head too. */
+#define GEMMA_NORMS                                                                                \
+    VECTOR(FR_SLOT_ATTN_POST_NORM, "blk.%zu.post_attention_norm.weight",                           \
+           LAYER "post_attention_layernorm.weight", FR_DIM_MODEL),                                 \
+        FFN_NORM(LAYER "pre_feedforward_layernorm.weight"),                                        \
+        VECTOR(FR_SLOT_FFN_POST_NORM, "blk.%zu.post_ffw_norm.weight",                              \
+               LAYER "post_feedforward_layernorm.weight", FR_DIM_MODEL)
+#define ADD_NORMED(from, w, s)                                                                     \
+    { FR_OP_LINEAR, w, .in = from, .out = FR_VALUE_Y },                                            \
+    {                                                                                              \
+        FR_OP_NORM, s, .in = FR_VALUE_Y, .out = FR_VALUE_X, .add = true                            \
+    }
+
+static const fr_slot_row GEMMA2_SLOTS[] = {
+    BEFORE_ATTENTION, ATTENTION(LAYER "self_attn.", "o_proj"),
+    GEMMA_NORMS,      GATED_FFN(LAYER "mlp.", FR_WHEN_ALWAYS),
+    BEHIND_LAYERS,
+};
+static const fr_op GEMMA2_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_NONE),
+    PROJECT_QKV(H),
+    ROPE,
+    ATTEND,
+    ADD_NORMED(FR_VALUE_ATT, FR_SLOT_ATTN_OUT, FR_SLOT_ATTN_POST_NORM),
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_NONE),
+    GATED(FR_WHEN_ALWAYS),
+    ADD_NORMED(FR_VALUE_ACT, FR_SLOT_FFN_DOWN, FR_SLOT_FFN_POST_NORM),
+};
+static const fr_slot_row GEMMA3_SLOTS[] = {
+    BEFORE_ATTENTION, ATTENTION(LAYER "self_attn.", "o_proj"),
+    GEMMA_NORMS,      GATED_FFN(LAYER "mlp.", FR_WHEN_ALWAYS),
+    BEHIND_LAYERS,    HEAD_NORMS(LAYER "self_attn."),
+};
+static const fr_op GEMMA3_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_NONE),
+    PROJECT_QKV(H),
+    NORM_HEADS,
+    ROPE,
+    ATTEND,
+    ADD_NORMED(FR_VALUE_ATT, FR_SLOT_ATTN_OUT, FR_SLOT_ATTN_POST_NORM),
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_NONE),
+    GATED(FR_WHEN_ALWAYS),
+    ADD_NORMED(FR_VALUE_ACT, FR_SLOT_FFN_DOWN, FR_SLOT_FFN_POST_NORM),
+};
+
+/* Abdin et al. 2024, arXiv:2404.14219: llama with queries, keys and values in one matrix, gate and
+ * up in another. */
+static const fr_slot_row PHI3_SLOTS[] = {
+    BEFORE_ATTENTION,
+    FUSED_ATTENTION(LAYER "self_attn.o_proj.weight"),
+    FFN_NORM_OF_LLAMA,
+    PART(FR_SLOT_FFN_GATE, "blk.%zu.ffn_up.weight", FR_DIM_FFN, FR_DIM_MODEL, FR_DIM_NONE,
+         FR_DIM_FFN_TWICE),
+    PART(FR_SLOT_FFN_UP, "blk.%zu.ffn_up.weight", FR_DIM_FFN, FR_DIM_MODEL, FR_DIM_FFN,
+         FR_DIM_FFN_TWICE),
+    MATRIX(FR_SLOT_FFN_DOWN, "blk.%zu.ffn_down.weight", LAYER "mlp.down_proj.weight", FR_DIM_MODEL,
+           FR_DIM_FFN),
+    BEHIND_LAYERS,
+};
+static const fr_op PHI3_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_NONE),
+    PROJECT_QKV(H),
+    ROPE,
+    ATTEND,
+    ADD_ATTENTION,
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_NONE),
+    GATED(FR_WHEN_ALWAYS),
+    ADD_FFN(FR_WHEN_ALWAYS),
+};
+
+/* ---- layer norms and plain feed-forward --------------------------------------------------------
+ * Radford et al. 2019 (GPT-2): learned positions. */
+#define GPT2 "transformer.h.%zu."
+static const fr_slot_row GPT2_SLOTS[] = {
+    TOKEN_EMBD("transformer.wte.weight"),
+    { FR_SLOT_POSITION_EMBD, "position_embd.weight", "transformer.wpe.weight", FR_DIM_CONTEXT,
+      FR_DIM_MODEL },
+    ATTN_NORM(GPT2 "ln_1.weight"),
+    ATTN_NORM_B(GPT2 "ln_1.bias"),
+    FUSED_ATTENTION(GPT2 "attn.c_proj.weight"),
+    FUSED_ATTENTION_B(GPT2 "attn.c_proj.bias"),
+    FFN_NORM(GPT2 "ln_2.weight"),
+    FFN_NORM_B(GPT2 "ln_2.bias"),
+    PLAIN_FFN(GPT2 "mlp.c_fc", GPT2 "mlp.c_proj"),
+    OUTPUT_NORM("transformer.ln_f.weight"),
+    OUTPUT_NORM_B("transformer.ln_f.bias"),
+    OUTPUT("lm_head.weight"),
+};
+static const fr_op GPT2_BEFORE[] = {
+    EMBED,
+    { FR_OP_POSITION, FR_SLOT_POSITION_EMBD, .out = FR_VALUE_X },
+};
+static const fr_op GPT2_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_ATTN_NORM_B),
+    PROJECT_QKV(H),
+    ATTEND,
+    ADD_ATTENTION,
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_FFN_NORM_B),
+    PLAIN,
+    ADD_FFN(FR_WHEN_ALWAYS),
+};
+
+/* Lozhkov et al. 2024, arXiv:2402.19173. */
+static const fr_slot_row STARCODER2_SLOTS[] = {
+    BEFORE_ATTENTION,
+    ATTN_NORM_B(LAYER "input_layernorm.bias"),
+    ATTENTION(LAYER "self_attn.", "o_proj"),
+    ATTENTION_B(LAYER "self_attn.", "o_proj"),
+    FFN_NORM_OF_LLAMA,
+    FFN_NORM_B(LAYER "post_attention_layernorm.bias"),
+    PLAIN_FFN(LAYER "mlp.c_fc", LAYER "mlp.c_proj"),
+    BEHIND_LAYERS,
+    OUTPUT_NORM_B("model.norm.bias"),
+};
+static const fr_op STARCODER2_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_ATTN_NORM_B),
+    PROJECT_QKV(H),
+    ROPE,
+    ATTEND,
+    ADD_ATTENTION,
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_FFN_NORM_B),
+    PLAIN,
+    ADD_FFN(FR_WHEN_ALWAYS),
+};
+
+/* ---- attention and feed-forward side by side ---------------------------------------------------
+ * Both read the residual stream before either adds to it. Black et al. 2022, arXiv:2204.06745. */
+#define NEOX "gpt_neox.layers.%zu."
+static const fr_slot_row GPTNEOX_SLOTS[] = {
+    TOKEN_EMBD("gpt_neox.embed_in.weight"),
+    ATTN_NORM(NEOX "input_layernorm.weight"),
+    ATTN_NORM_B(NEOX "input_layernorm.bias"),
+    FUSED_ATTENTION(NEOX "attention.dense.weight"),
+    FUSED_ATTENTION_B(NEOX "attention.dense.bias"),
+    FFN_NORM(NEOX "post_attention_layernorm.weight"),
+    FFN_NORM_B(NEOX "post_attention_layernorm.bias"),
+    PLAIN_FFN(NEOX "mlp.dense_h_to_4h", NEOX "mlp.dense_4h_to_h"),
+    OUTPUT_NORM("gpt_neox.final_layer_norm.weight"),
+    OUTPUT_NORM_B("gpt_neox.final_layer_norm.bias"),
+    OUTPUT("embed_out.weight"),
+};
+static const fr_op GPTNEOX_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_ATTN_NORM_B),
+    PROJECT_QKV(H),
+    ROPE,
+    ATTEND,
+    ADD_ATTENTION_WHEN(FR_WHEN_SERIAL),
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_FFN_NORM_B),
+    PLAIN,
+    ADD_ATTENTION_WHEN(FR_WHEN_PARALLEL),
+    ADD_FFN(FR_WHEN_ALWAYS),
+};
+
+/* Almazrouei et al. 2023, arXiv:2311.16867: one norm for both (7B) or one each (40B). */
+static const fr_slot_row FALCON_SLOTS[] = {
+    TOKEN_EMBD("transformer.word_embeddings.weight"),
+    ATTN_NORM(GPT2 "input_layernorm.weight"),
+    ATTN_NORM_B(GPT2 "input_layernorm.bias"),
+    { FR_SLOT_ATTN_NORM_2, "blk.%zu.attn_norm_2.weight", GPT2 "ln_attn.weight", FR_DIM_ONE,
+      FR_DIM_MODEL, .per_layer = true, .when = FR_WHEN_OPTIONAL, .fallback = FR_SLOT_ATTN_NORM },
+    { FR_SLOT_ATTN_NORM_2_B, "blk.%zu.attn_norm_2.bias", GPT2 "ln_attn.bias", FR_DIM_ONE,
+      FR_DIM_MODEL, .per_layer = true, .when = FR_WHEN_OPTIONAL, .fallback = FR_SLOT_ATTN_NORM_B },
+    FUSED_ATTENTION(GPT2 "self_attention.dense.weight"),
+    FUSED_ATTENTION_B(GPT2 "self_attention.dense.bias"),
+    PLAIN_FFN(GPT2 "mlp.dense_h_to_4h", GPT2 "mlp.dense_4h_to_h"),
+    OUTPUT_NORM("transformer.ln_f.weight"),
+    OUTPUT_NORM_B("transformer.ln_f.bias"),
+    OUTPUT("lm_head.weight"),
+};
+static const fr_op FALCON_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM_2, FR_SLOT_ATTN_NORM_2_B),
+    PROJECT_QKV(H),
+    ROPE,
+    ATTEND,
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_ATTN_NORM_B),
+    PLAIN,
+    ADD_ATTENTION,
+    ADD_FFN(FR_WHEN_ALWAYS),
+};
+
 #define LIST(before, layer, after)                                                                 \
     .ops = { before, layer, after },                                                               \
     .n_ops = { FR_COUNT_OF(before), FR_COUNT_OF(layer), FR_COUNT_OF(after) }
@@ -279,5 +460,23 @@ const fr_arch fr_arch_rows[] = {
       LIST(EMBEDDING, QWEN3_LAYER, OUTPUT_LOGITS) },
     { "qwen3moe", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_SILU, .renormed = true, SLOTS(QWEN3_SLOTS),
       LIST(EMBEDDING, QWEN3_LAYER, OUTPUT_LOGITS) },
+    { "gemma", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_GELU_TANH, .embed_scaled = true,
+      SLOTS(LLAMA_SLOTS), LIST(EMBEDDING, LLAMA_LAYER, OUTPUT_LOGITS) },
+    { "gemma2", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_GELU_TANH, .embed_scaled = true,
+      .window_every = 2, .wide_heads = 46, SLOTS(GEMMA2_SLOTS),
+      LIST(EMBEDDING, GEMMA2_LAYER, OUTPUT_LOGITS) },
+    { "gemma3", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_GELU_TANH, .embed_scaled = true,
+      .window_every = 6, .wide_heads = 62, .local_theta = 10000, SLOTS(GEMMA3_SLOTS),
+      LIST(EMBEDDING, GEMMA3_LAYER, OUTPUT_LOGITS) },
+    { "phi3", FR_ROPE_HALVES, FR_NORM_RMS, FR_ACT_SILU, SLOTS(PHI3_SLOTS),
+      LIST(EMBEDDING, PHI3_LAYER, OUTPUT_LOGITS) },
+    { "gpt2", FR_ROPE_NONE, FR_NORM_LAYER, FR_ACT_GELU_TANH, SLOTS(GPT2_SLOTS),
+      LIST(GPT2_BEFORE, GPT2_LAYER, OUTPUT_LOGITS) },
+    { "starcoder2", FR_ROPE_HALVES, FR_NORM_LAYER, FR_ACT_GELU_TANH, SLOTS(STARCODER2_SLOTS),
+      LIST(EMBEDDING, STARCODER2_LAYER, OUTPUT_LOGITS) },
+    { "gptneox", FR_ROPE_HALVES, FR_NORM_LAYER, FR_ACT_GELU, SLOTS(GPTNEOX_SLOTS),
+      LIST(EMBEDDING, GPTNEOX_LAYER, OUTPUT_LOGITS) },
+    { "falcon", FR_ROPE_HALVES, FR_NORM_LAYER, FR_ACT_GELU, SLOTS(FALCON_SLOTS),
+      LIST(EMBEDDING, FALCON_LAYER, OUTPUT_LOGITS) },
 };
 const size_t fr_arch_n_rows = FR_COUNT_OF(fr_arch_rows);
