@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/model_work.h"
 
@@ -24,6 +25,7 @@ static const fr_option OPTIONS[] = {
     { "frequency-penalty", 0, FR_OPTION_F64, "X", "taken off for each time in the answer" },
     { "presence-penalty", 0, FR_OPTION_F64, "X", "taken off once for being in the answer" },
     { "logit-bias", 0, FR_OPTION_LIST, "ID=X", "added to a token's logit; -inf: never; several" },
+    { "grammar", 0, FR_OPTION_TEXT, "FILE", "the answer follows this grammar (GBNF)" },
     { "seed", 0, FR_OPTION_I64, "N", "the same seed gives the same text (default 0)" },
     { "stop", 0, FR_OPTION_LIST, "TEXT", "end before this text; may be given several times" },
     { "no-special", 0, FR_OPTION_FLAG, NULL, "no BOS, and control tokens in the prompt are text" },
@@ -71,6 +73,16 @@ static int read_biases(fr_cli *cli, fr_sampling *s, fr_logit_bias biases[MOST_BI
     }
     s->bias = biases;
     return 0;
+}
+
+static int read_grammar(fr_cli *cli, fr_grammar **out, fr_err *err)
+{
+    const char *file = fr_arg_text(cli, "grammar", NULL);
+    FR_AUTO(fr_buf) text = { 0 };
+    if (file == NULL)
+        return 0;
+    FR_TRY(fr_file_read(file, 1u << 20, &text, err));
+    return fr_grammar_parse(fr_buf_str(&text), out, err);
 }
 
 static int read_sampling(fr_cli *cli, fr_sampling *s, char *stops[MOST_STOPS], fr_err *err)
@@ -165,6 +177,7 @@ static int finish(fr_cli *cli, fr_model_work *w, uint64_t id, fr_err *err)
 static int generate_all(fr_cli *cli, fr_err *err)
 {
     FR_AUTO(fr_buf) prompt = { 0 };
+    FR_AUTOPTR(fr_grammar) grammar = NULL; /* outlives the engine's requests */
     FR_AUTO(fr_model_work) work = { 0 };
     char *stops[MOST_STOPS] = { NULL };
     fr_logit_bias biases[MOST_BIASES];
@@ -177,6 +190,9 @@ static int generate_all(fr_cli *cli, fr_err *err)
         rc = read_sampling(cli, &r.sampling, stops, err);
     if (rc == 0)
         rc = read_biases(cli, &r.sampling, biases, err);
+    if (rc == 0)
+        rc = read_grammar(cli, &grammar, err);
+    r.sampling.grammar = grammar;
     if (rc == 0)
         rc = fr_text_given(cli, &prompt, err);
     r.prompt = fr_buf_str(&prompt);

@@ -118,7 +118,7 @@ bool same_sampling(const fr_sampling *a, const fr_sampling *b)
     bool same = a->temperature == b->temperature && a->top_k == b->top_k && a->top_p == b->top_p &&
                 a->min_p == b->min_p && a->seed == b->seed && a->max_tokens == b->max_tokens &&
                 a->typical_p == b->typical_p && a->n_bias == b->n_bias && a->bias == b->bias &&
-                a->repetition_penalty == b->repetition_penalty &&
+                a->grammar == b->grammar && a->repetition_penalty == b->repetition_penalty &&
                 a->repetition_last == b->repetition_last &&
                 a->frequency_penalty == b->frequency_penalty &&
                 a->presence_penalty == b->presence_penalty && a->n_stop == b->n_stop;

@@ -126,6 +126,7 @@ static void asked_free(fr_asked *a)
     fr_stream_fini(&a->stream);
     free(a->ids);
     free(a->bias);
+    fr_matcher_free(a->matcher);
     free(a);
 }
 
@@ -145,6 +146,8 @@ void fr_engine_free(fr_engine *e)
     free(e->logits);
     free(e->choices);
     free(e->counts);
+    fr_pieces_free(e->pieces);
+    free(e->piece_texts);
     free(e->parts);
     free(e->shares);
     free(e->ends);
@@ -255,6 +258,7 @@ int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *ids, siz
         memcpy(a->bias, request->sampling.bias, request->sampling.n_bias * sizeof(*a->bias));
         a->sampling.bias = a->bias;
     }
+    fr_constrain_begin(e, a);
     if (e->last != NULL)
         e->last->next = a;
     else

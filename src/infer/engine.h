@@ -19,6 +19,7 @@
 
 #include "base/progress.h"
 #include "model/model.h"
+#include "text/grammar.h"
 
 typedef struct fr_engine fr_engine;
 
@@ -63,6 +64,11 @@ typedef struct {
     double frequency_penalty, presence_penalty;
     const fr_logit_bias *bias; /* [n_bias]; NULL: none. Copied when submitted. */
     size_t n_bias;
+    /**
+     * The completion follows it; NULL: none. Shared, must outlive the request. A completion that
+     * can only end ends, as "stop"; it may end early at max_tokens or at the context's end.
+     */
+    const fr_grammar *grammar;
     uint64_t seed;
     size_t max_tokens;       /* 0: until the context is full */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */

@@ -23,6 +23,16 @@ bool fr_sampling_adjusts(const fr_sampling *s);
 /* Log of the softmax of logits [n_vocab] at an id; NAN when no logit is a number. */
 double fr_logprob(const float *logits, size_t n_vocab, int32_t id);
 
+/* ---- constrain.c: completions that follow a grammar -------------------------------------------
+ */
+
+struct fr_engine;
+struct fr_asked;
+/* Makes the matcher of a request with a grammar. */
+void fr_constrain_begin(struct fr_engine *e, struct fr_asked *a);
+/* -infinity for what the grammar does not allow here. false: the text is whole and can only end. */
+bool fr_constrain_logits(struct fr_engine *e, struct fr_asked *a, float *logits);
+
 /* ---- stream.c: bytes of tokens to text, stop strings --------------------------------------- */
 
 typedef struct {
@@ -58,6 +68,7 @@ typedef struct fr_asked {
     size_t n_scored;
     fr_sampling sampling;
     fr_logit_bias *bias; /* owned; what sampling.bias points to */
+    fr_matcher *matcher; /* owned; of sampling.grammar */
     uint64_t random_stream;
     const fr_adapter *adapter;
     void (*on_text)(void *user, fr_str piece);
@@ -87,7 +98,9 @@ struct fr_engine {
     double load_s;
     size_t context, step_tokens, logits_max;
     bool no_prefix_cache;
-    bool *ends; /* [n_vocab] tokens that end a completion */
+    bool *ends;        /* [n_vocab] tokens that end a completion */
+    fr_pieces *pieces; /* of the vocabulary, for grammars; NULL until one is asked for */
+    fr_str *piece_texts;
 
     fr_slot *slots;
     size_t n_slots;

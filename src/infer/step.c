@@ -124,6 +124,13 @@ static int take_token(fr_engine *e, fr_asked *a, float *logits, fr_step_share *s
             e->counts = FR_NEW_N(uint32_t, n_vocab);
         fr_logits_adjust(&a->sampling, a->ids, a->n_prompt, a->n_ids, logits, n_vocab, e->counts);
     }
+    if (a->matcher != NULL && !fr_constrain_logits(e, a, logits)) {
+        if (!fr_matcher_is_complete(a->matcher))
+            return fr_fail(err, FR_E_FAILED, "Allow other words, or take another model.",
+                           "no token of the vocabulary goes on as the grammar wants it");
+        fr_asked_finish(e, a, FR_FINISH_STOP);
+        return 0;
+    }
     double u = fr_random_f64(a->sampling.seed, FR_RANDOM_SAMPLE, a->random_stream, place);
     int32_t id = fr_sample(&a->sampling, logits, n_vocab, u, e->choices);
     if (id < 0)
@@ -132,6 +139,8 @@ static int take_token(fr_engine *e, fr_asked *a, float *logits, fr_step_share *s
         fr_asked_finish(e, a, FR_FINISH_STOP);
         return 0;
     }
+    if (a->matcher != NULL)
+        fr_matcher_take(a->matcher, e->piece_texts[id]);
     FR_GROW(a->ids, a->n_ids, a->ids_cap);
     a->ids[a->n_ids++] = id;
     share->generated_tokens++;
