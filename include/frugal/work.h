@@ -59,10 +59,34 @@ typedef struct fr_work_event {
 
 typedef void (*fr_work_fn)(void *user, const fr_work_event *event);
 
-/** fn NULL: nobody listens. user is borrowed for as long as the engine may step. */
+/**
+ * One operation of a step on one thread: what a profile is made of. Operations of a thread follow
+ * each other; waiting for other threads is in the one that waited.
+ *
+ * op                 "matmul", "norm", "attention", "sample"…; static.
+ * part               the weight, "attn_q"; NULL where there is none; static.
+ * layer              -1: of no layer.
+ * start_ns, end_ns   CLOCK_MONOTONIC.
+ * flops, bytes       of this thread's share: operations; bytes of weights and KV read.
+ */
+typedef struct fr_op_event {
+    const char *op, *part;
+    int32_t layer, thread;
+    int64_t start_ns, end_ns;
+    double flops, bytes;
+} fr_op_event;
+
+/** Called by several threads at once; never by two with the same thread number. */
+typedef void (*fr_op_fn)(void *user, const fr_op_event *event);
+
+/**
+ * fn NULL: nobody listens. user is borrowed for as long as the engine may step.
+ * op NULL: nobody asks for single operations, and none is timed.
+ */
 typedef struct fr_work_sink {
     fr_work_fn fn;
     void *user;
+    fr_op_fn op;
 } fr_work_sink;
 
 #ifdef __cplusplus

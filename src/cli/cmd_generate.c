@@ -30,6 +30,7 @@ static const fr_option OPTIONS[] = {
     { "stop", 0, FR_OPTION_LIST, "TEXT", "end before this text; may be given several times" },
     { "no-special", 0, FR_OPTION_FLAG, NULL, "no BOS, and control tokens in the prompt are text" },
     { "adapter", 0, FR_OPTION_TEXT, "DIR", "add a LoRA adapter (PEFT folder or GGUF)" },
+    FR_OPTION_PROFILE,
     FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
 };
@@ -165,6 +166,7 @@ static int finish(fr_cli *cli, fr_model_work *w, uint64_t id, fr_err *err)
     fr_run_note(w->run, "work", "prompt_tokens", (double)c->prompt_tokens, NULL, NULL);
     fr_run_note(w->run, "work", "completion_tokens", (double)c->completion_tokens, NULL, NULL);
     FR_TRY(fr_model_work_end(w, cut ? "interrupted" : "done", err));
+    fr_op_profile_tell(cli, w->profile, &w->profiled);
     if (!fr_cli_json(cli))
         tell(cli, w, c);
     else if (fr_cli_put_json(cli, json_of(w, c)) != 0)

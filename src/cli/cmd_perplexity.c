@@ -10,6 +10,7 @@ static const fr_option OPTIONS[] = {
     { "file", 'f', FR_OPTION_TEXT, "FILE", "the text (-: stdin)" },
     { "window", 'w', FR_OPTION_I64, "N",
       "tokens predicted from the same start (default: context)" },
+    FR_OPTION_PROFILE,
     FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
 };
@@ -65,6 +66,7 @@ static int perplexity(fr_cli *cli, fr_err *err)
                        "'%s' has no token to be predicted", file);
     fr_run_note(work.run, "quality", "perplexity", exp(nll / (double)n), NULL, NULL);
     FR_TRY(fr_model_work_end(&work, "done", err));
+    fr_op_profile_tell(cli, work.profile, &work.profiled);
     return put(cli, &work, nll, n, err);
 }
 

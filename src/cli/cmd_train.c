@@ -9,6 +9,7 @@
 
 static const fr_option OPTIONS[] = {
     { "threads", 't', FR_OPTION_I64, "N", "threads (default: the file's, else all processors)" },
+    FR_OPTION_PROFILE,
     FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
 };
@@ -63,8 +64,8 @@ void fr_train_print(const fr_train_result *r, const fr_used *used, const char *o
     printf("  energy        %s (%s)\n", energy, fr_method_name(used->total.method));
 }
 
-int fr_train_finish(fr_cli *cli, fr_run *run, int rc, const fr_train_result *r, const char *out,
-                    fr_err *err)
+int fr_train_finish(fr_cli *cli, fr_run *run, fr_op_profile *profile, int rc,
+                    const fr_train_result *r, const char *out, fr_err *err)
 {
     fr_used used = { .total = fr_energy_unknown() };
     const int exit_code = rc != 0 ? fr_err_exit_status(rc) : 0;
@@ -72,15 +73,25 @@ int fr_train_finish(fr_cli *cli, fr_run *run, int rc, const fr_train_result *r, 
         fr_run_note(run, "work", "tokens", (double)r->tokens, NULL, NULL);
         fr_run_note(run, "quality", "loss", r->loss_last, NULL, NULL);
     }
+    fr_op_profile_summary profiled;
+    const int profile_rc = fr_op_profile_end(profile, &profiled, rc == 0 ? err : NULL);
     fr_run_end(run,
                rc == 0                  ? "done"
                : rc == FR_E_INTERRUPTED ? "interrupted"
                                         : "failed",
                exit_code, &used, NULL, NULL);
-    if (rc != 0)
-        return fr_cli_fail(cli, rc, err);
-    if (fr_cli_json(cli))
-        return fr_cli_put_json(cli, fr_train_json(r, &used, out));
+    if (rc == 0 && profile_rc == 0)
+        fr_op_profile_tell(cli, profile, &profiled);
+    json_t *report = rc == 0 && fr_cli_json(cli) ? fr_train_json(r, &used, out) : NULL;
+    if (report != NULL)
+        fr_op_profile_json(profile, &profiled, report);
+    fr_op_profile_free(profile);
+    if (rc != 0 || profile_rc != 0) {
+        json_decref(report);
+        return fr_cli_fail(cli, rc != 0 ? rc : profile_rc, err);
+    }
+    if (report != NULL)
+        return fr_cli_put_json(cli, report);
     fr_train_print(r, &used, out);
     return 0;
 }
@@ -93,15 +104,22 @@ static int run(fr_cli *cli)
     const char *config;
     char *out = NULL;
     int rc = fr_arg_need(cli, 0, "CONFIG.yaml", &config, &err);
+    fr_op_profile *profile = NULL;
+    if (rc == 0)
+        rc = fr_op_profile_open(cli, &profile, &err);
     if (rc == 0)
         rc = fr_cli_run_begin(cli, "train", NULL, &meter, &err);
-    if (rc != 0)
+    if (rc != 0) {
+        fr_op_profile_free(profile);
         return fr_cli_fail(cli, rc, &err);
+    }
     fr_log_to(tell, cli, FR_LOG_INFO);
-    const fr_work_sink work = fr_run_work(meter);
+    const fr_work_sink work = fr_op_profile_sink(profile, fr_run_work(meter));
+    fr_op_profile_begin(profile, meter);
     rc = fr_train_config(config, (int)fr_arg_i64(cli, "threads", 0), fr_cli_progress(cli, meter),
                          &work, &result, &out, &err);
-    const int status = fr_train_finish(cli, meter, rc, &result, out != NULL ? out : "", &err);
+    const int status =
+        fr_train_finish(cli, meter, profile, rc, &result, out != NULL ? out : "", &err);
     free(out);
     return status;
 }

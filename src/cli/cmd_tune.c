@@ -33,6 +33,7 @@ static const fr_option OPTIONS[] = {
       "what an interrupted run resumes from (default PATH.checkpoint, gone when done)" },
     { "seed", 0, FR_OPTION_I64, "N", "of order and adapter (default 1)" },
     { "threads", 't', FR_OPTION_I64, "N", "threads (default: all processors)" },
+    FR_OPTION_PROFILE,
     FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
 };
@@ -124,8 +125,8 @@ static void remove_checkpoint_dir(const char *dir)
     free(log);
 }
 
-static int tune(fr_cli *cli, fr_run *meter, fr_train_options *o, fr_train_result *result,
-                fr_err *err)
+static int tune(fr_cli *cli, fr_run *meter, fr_op_profile *profile, fr_train_options *o,
+                fr_train_result *result, fr_err *err)
 {
     FR_AUTO(fr_rows) rows = { 0 };
     FR_AUTO(fr_rows) dev = { 0 };
@@ -142,7 +143,8 @@ static int tune(fr_cli *cli, fr_run *meter, fr_train_options *o, fr_train_result
     o->dev = dev_path != NULL ? dev.rows : rows.rows + o->n_train;
     o->n_dev = dev_path != NULL ? dev.n : n_dev;
     o->progress = fr_cli_progress(cli, meter);
-    o->work = fr_run_work(meter);
+    o->work = fr_op_profile_sink(profile, fr_run_work(meter));
+    fr_op_profile_begin(profile, meter);
     return fr_train(o, result, err);
 }
 
@@ -153,17 +155,22 @@ static int run(fr_cli *cli)
     fr_train_options options = { 0 };
     fr_train_result result = { 0 };
     int rc = read_options(cli, &options, &err);
+    fr_op_profile *profile = NULL;
+    if (rc == 0)
+        rc = fr_op_profile_open(cli, &profile, &err);
     if (rc == 0)
         rc = fr_cli_run_begin(cli, "tune", METHODS[options.method == FR_TRAIN_FULL], &meter, &err);
-    if (rc != 0)
+    if (rc != 0) {
+        fr_op_profile_free(profile);
         return fr_cli_fail(cli, rc, &err);
+    }
     char *checkpoint_dir = checkpoint_dir_of(cli, options.out);
     options.checkpoint_dir = checkpoint_dir;
-    rc = tune(cli, meter, &options, &result, &err);
+    rc = tune(cli, meter, profile, &options, &result, &err);
     if (rc == 0 && !fr_arg_given(cli, "checkpoint"))
         remove_checkpoint_dir(checkpoint_dir);
     free(checkpoint_dir);
-    return fr_train_finish(cli, meter, rc, &result, options.out, &err);
+    return fr_train_finish(cli, meter, profile, rc, &result, options.out, &err);
 }
 
 const fr_command FR_COMMAND_tune = {

@@ -27,17 +27,19 @@ int fr_model_work_begin(fr_cli *cli, const char *kind, size_t batch, const char 
     FR_TRY(fr_arg_need_text(cli, "model", &path, err));
     FR_TRY(positive(cli, "threads", 1024, &threads, err));
     FR_TRY(positive(cli, "context", 1 << 30, &context, err));
+    FR_TRY(fr_op_profile_open(cli, &w->profile, err));
     FR_TRY(fr_cli_run_begin(cli, kind, path, &w->run, err));
     fr_phase *load = NULL;
     FR_TRY(fr_phase_begin(w->run, "load", path, &load, err));
     fr_engine_options options = { .threads = (int)threads,
                                   .context = (size_t)context,
                                   .max_batch = batch,
-                                  .work = fr_run_work(w->run) };
+                                  .work = fr_op_profile_sink(w->profile, fr_run_work(w->run)) };
     int rc = fr_engine_open(path, &options, &w->engine, err);
     if (rc == 0 && adapter != NULL)
         rc = fr_adapter_open(fr_engine_model(w->engine), adapter, &w->adapter, err);
     int end_rc = fr_phase_end(load, rc == 0 ? "done" : "failed", NULL, rc == 0 ? err : NULL);
+    fr_op_profile_begin(w->profile, w->run);
     return rc != 0 ? rc : end_rc;
 }
 
@@ -46,13 +48,17 @@ int fr_model_work_end(fr_model_work *w, const char *status, fr_err *err)
     fr_run *run = w->run;
     w->run = NULL;
     w->ended = true;
-    return fr_run_end(run, status, strcmp(status, "done") == 0 ? 0 : 1, &w->used, NULL, err);
+    int profile_rc = fr_op_profile_end(w->profile, &w->profiled, err);
+    int rc = fr_run_end(run, status, strcmp(status, "done") == 0 ? 0 : 1, &w->used, NULL,
+                        profile_rc == 0 ? err : NULL);
+    return profile_rc != 0 ? profile_rc : rc;
 }
 
 void fr_model_work_fini(fr_model_work *w)
 {
     if (w->engine != NULL)
         fr_engine_listen(w->engine, (fr_work_sink){ 0 });
+    fr_op_profile_free(w->profile);
     if (w->run != NULL)
         fr_run_end(w->run, "failed", 1, NULL, NULL, NULL);
     fr_adapter_free(w->adapter);
@@ -69,6 +75,7 @@ void fr_model_work_json(const fr_model_work *w, json_t *object)
     json_object_set_new(object, "method", json_string(fr_method_name(e->method)));
     json_object_set_new(object, "cpu_s", fr_json_f64(w->used.cpu_s));
     json_object_set_new(object, "carbon_g", fr_json_f64(w->used.carbon.total_g));
+    fr_op_profile_json(w->profile, &w->profiled, object);
 }
 
 void fr_model_work_text(const fr_model_work *w, char out[128])

@@ -4,6 +4,7 @@
 #define FR_CLI_MODEL_WORK_H
 
 #include "cli/cli.h"
+#include "cli/op_profile.h"
 #include "infer/engine.h"
 
 #define FR_OPTIONS_MODEL                                                                           \
@@ -18,6 +19,8 @@ typedef struct {
     fr_run *run;
     fr_engine *engine;
     fr_adapter *adapter;
+    fr_op_profile *profile; /* NULL: not asked for */
+    fr_op_profile_summary profiled;
     bool ended;
     fr_used used; /* filled by fr_model_work_end() */
 } fr_model_work;

@@ -86,6 +86,7 @@ int fr_engine_new(fr_model *model, const fr_engine_options *options, fr_engine *
     e->logits_max = FR_MAX(e->n_slots, FR_MIN(affordable, e->step_tokens));
     FR_TRY(fr_pool_new(o->threads, &e->pool, err));
     FR_TRY(fr_kv_new(model, e->n_slots, e->context, &e->kv, err));
+    fr_kv_listen(e->kv, e->work);
     e->slots = FR_NEW_N(fr_slot, e->n_slots);
     e->rows_max = e->step_tokens + e->n_slots;
     e->rows = FR_NEW_N(fr_row, e->rows_max);
@@ -180,6 +181,7 @@ double fr_engine_load_s(const fr_engine *e)
 void fr_engine_listen(fr_engine *e, fr_work_sink work)
 {
     e->work = work;
+    fr_kv_listen(e->kv, work);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */

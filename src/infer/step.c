@@ -279,6 +279,17 @@ static int make_room(fr_engine *e, size_t n_logits, fr_err *err)
     return 0;
 }
 
+/* What is done between the model's operations, on the caller's thread. */
+static void tell_op(const fr_engine *e, const char *op, int64_t start_ns)
+{
+    if (e->work.op == NULL)
+        return;
+    const fr_op_event event = {
+        .op = op, .layer = -1, .start_ns = start_ns, .end_ns = fr_now_monotonic_ns()
+    };
+    e->work.op(e->work.user, &event);
+}
+
 /* The rows of the sequences that share an adapter, through the model. */
 static int forward_group(fr_engine *e, plan *p, fr_err *err)
 {
@@ -293,7 +304,9 @@ static int forward_group(fr_engine *e, plan *p, fr_err *err)
     FR_TRY(fr_model_forward(e->model, p->adapter, e->kv, e->pool, e->rows + first_row,
                             p->n_rows - first_row, e->logits, err));
     keep_tokens(e, p, first_row);
+    int64_t start_ns = e->work.op != NULL ? fr_now_monotonic_ns() : 0;
     int rc = take_results(e, p, first_row, err);
+    tell_op(e, "sample", start_ns);
     p->n_logits = 0; /* they were read; the next group writes over them */
     return rc;
 }

@@ -263,3 +263,72 @@ int fr_shape_check(const fr_shape *s, fr_err *err)
                            (double)numbers[i]);
     return 0;
 }
+
+const char *fr_op_name(const fr_op *op, bool is_back)
+{
+    static const char *const NAMES[2][FR_OP_LOGITS + 1] = {
+        {
+            [FR_OP_EMBED] = "embed",
+            [FR_OP_POSITION] = "position",
+            [FR_OP_FIRST_ROW] = "first row",
+            [FR_OP_NORM] = "norm",
+            [FR_OP_LINEAR] = "matmul",
+            [FR_OP_ROPE] = "rope",
+            [FR_OP_ATTENTION] = "attention",
+            [FR_OP_ACTIVATE] = "activation",
+            [FR_OP_PICK] = "pick",
+            [FR_OP_EXPERT_LINEAR] = "expert matmul",
+            [FR_OP_EXPERT_SUM] = "expert sum",
+            [FR_OP_LOGITS] = "logits",
+        },
+        {
+            [FR_OP_EMBED] = "embed back",
+            [FR_OP_POSITION] = "position back",
+            [FR_OP_FIRST_ROW] = "first row back",
+            [FR_OP_NORM] = "norm back",
+            [FR_OP_LINEAR] = "matmul back",
+            [FR_OP_ROPE] = "rope back",
+            [FR_OP_ATTENTION] = "attention back",
+            [FR_OP_ACTIVATE] = "activation back",
+            [FR_OP_PICK] = "pick back",
+            [FR_OP_EXPERT_LINEAR] = "expert matmul back",
+            [FR_OP_EXPERT_SUM] = "expert sum back",
+            [FR_OP_LOGITS] = "logits back",
+        },
+    };
+    const char *name = (unsigned)op->kind <= FR_OP_LOGITS ? NAMES[is_back][op->kind] : NULL;
+    return name != NULL ? name : "none";
+}
+
+const char *fr_op_part(const fr_op *op)
+{
+    static const char *const PARTS[FR_SLOT_COUNT] = {
+        [FR_SLOT_TOKEN_EMBD] = "token_embd",
+        [FR_SLOT_ATTN_NORM] = "attn_norm",
+        [FR_SLOT_ATTN_Q] = "attn_q",
+        [FR_SLOT_ATTN_K] = "attn_k",
+        [FR_SLOT_ATTN_V] = "attn_v",
+        [FR_SLOT_ATTN_OUT] = "attn_output",
+        [FR_SLOT_FFN_NORM] = "ffn_norm",
+        [FR_SLOT_FFN_GATE] = "ffn_gate",
+        [FR_SLOT_FFN_UP] = "ffn_up",
+        [FR_SLOT_FFN_DOWN] = "ffn_down",
+        [FR_SLOT_OUTPUT_NORM] = "output_norm",
+        [FR_SLOT_OUTPUT] = "output",
+        [FR_SLOT_ATTN_Q_NORM] = "attn_q_norm",
+        [FR_SLOT_ATTN_K_NORM] = "attn_k_norm",
+        [FR_SLOT_ATTN_NORM_2] = "attn_norm_2",
+        [FR_SLOT_ATTN_POST_NORM] = "post_attention_norm",
+        [FR_SLOT_FFN_POST_NORM] = "post_ffw_norm",
+        [FR_SLOT_EMBD_NORM] = "token_embd_norm",
+        [FR_SLOT_POSITION_EMBD] = "position_embd",
+        [FR_SLOT_TOKEN_TYPES] = "token_types",
+        [FR_SLOT_ROUTER] = "ffn_gate_inp",
+        [FR_SLOT_EXPERTS_GATE] = "ffn_gate_exps",
+        [FR_SLOT_EXPERTS_UP] = "ffn_up_exps",
+        [FR_SLOT_EXPERTS_DOWN] = "ffn_down_exps",
+    };
+    if (op->kind == FR_OP_ROPE)
+        return op->in == FR_VALUE_Q ? "q" : "k";
+    return PARTS[op->weight];
+}

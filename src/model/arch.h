@@ -196,6 +196,10 @@ typedef struct {
     size_t n_ops[FR_PART_COUNT];
 } fr_arch;
 
+/** For profiles: "matmul", "matmul back" of training; and "attn_q", the weight, NULL for none.
+ * Static. */
+const char *fr_op_name(const fr_op *op, bool is_back);
+const char *fr_op_part(const fr_op *op);
 /** NULL: not one that we know. */
 const fr_arch *fr_arch_find(const char *name);
 /** Row i, NULL after the last. */

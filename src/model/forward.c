@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "model/model_priv.h"
 
@@ -96,6 +97,7 @@ typedef struct {
     step *s;
     size_t thread, threads, n_live;
     unsigned written, read;
+    int64_t at_ns; /* where the last operation ended; only with somebody listening */
 } walk;
 
 static void share(const walk *w, size_t n, size_t unit, size_t *first, size_t *end)
@@ -533,20 +535,65 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
     }
 }
 
+/* What this thread's share of an operation came to. */
+static void weigh_op(const walk *w, const fr_op *op, size_t layer, fr_op_event *e)
+{
+    const step *s = w->s;
+    const fr_shape *shape = &s->m->shape;
+    size_t first, end, rows = w->n_live;
+    if (op->kind == FR_OP_LINEAR || op->kind == FR_OP_LOGITS) {
+        const fr_packed *matrix = model_weight_of(s->m, op->weight, layer)->matrix;
+        size_t n_in = fr_packed_n_in(matrix), n_out = fr_packed_n_out(matrix);
+        share_columns(w, op->out, &first, &end);
+        e->flops = 2.0 * (double)n_in * (double)(end - first) * (double)rows;
+        e->bytes = (double)fr_packed_bytes(matrix) * (double)(end - first) / (double)n_out;
+    } else if (op->kind == FR_OP_ATTENTION) {
+        double positions = 0;
+        for (size_t r = 0; r < rows; r++)
+            positions += (double)s->rows[s->live[r]].position + 1;
+        positions /= (double)w->threads;
+        e->flops = 4.0 * positions * (double)(shape->n_heads * shape->head_dim);
+        e->bytes = positions * (double)fr_shape_kv_bytes_per_token(shape) / (double)shape->n_layers;
+    }
+}
+
+static void tell_op(walk *w, const fr_op *op, size_t layer, int32_t told_layer)
+{
+    const fr_work_sink *to = &w->s->kv->work;
+    fr_op_event e = { .op = fr_op_name(op, false),
+                      .part = fr_op_part(op),
+                      .layer = told_layer,
+                      .thread = (int32_t)w->thread,
+                      .start_ns = w->at_ns,
+                      .end_ns = fr_now_monotonic_ns() };
+    weigh_op(w, op, layer, &e);
+    w->at_ns = e.end_ns;
+    to->op(to->user, &e);
+}
+
+static void walk_op(walk *w, const fr_op *op, size_t layer, int32_t told_layer)
+{
+    run_op(w, op, layer);
+    if (w->s->kv->work.op != NULL)
+        tell_op(w, op, layer, told_layer);
+}
+
 static void walk_list(void *args, size_t first, size_t end, int thread)
 {
     step *s = args;
     const fr_model *m = s->m;
-    walk w = { s, first, s->barrier.threads, s->n, 0, 0 };
+    walk w = { s, first, s->barrier.threads, s->n, 0, 0, 0 };
+    if (s->kv->work.op != NULL)
+        w.at_ns = fr_now_monotonic_ns();
     (void)end;
     (void)thread;
     for (size_t i = 0; i < m->n_ops[FR_PART_BEFORE]; i++)
-        run_op(&w, &m->ops[FR_PART_BEFORE][i], 0);
+        walk_op(&w, &m->ops[FR_PART_BEFORE][i], 0, -1);
     for (size_t l = 0; l < m->shape.n_layers; l++)
         for (size_t i = 0; i < m->n_ops[FR_PART_LAYER]; i++)
-            run_op(&w, &m->ops[FR_PART_LAYER][i], l);
+            walk_op(&w, &m->ops[FR_PART_LAYER][i], l, (int32_t)l);
     for (size_t i = 0; i < m->n_ops[FR_PART_AFTER] && w.n_live > 0; i++)
-        run_op(&w, &m->ops[FR_PART_AFTER][i], 0);
+        walk_op(&w, &m->ops[FR_PART_AFTER][i], 0, -1);
 }
 
 /* ---- before the walk ----------------------------------------------------------------------------

@@ -49,6 +49,11 @@ int fr_kv_new(const fr_model *m, size_t n_sequences, size_t context, fr_kv **out
     return fr_kv_new_in(m, n_sequences, context, m->shape.kv_format, out, err);
 }
 
+void fr_kv_listen(fr_kv *kv, fr_work_sink sink)
+{
+    kv->work = sink;
+}
+
 void fr_kv_free(fr_kv *kv)
 {
     if (kv == NULL)

@@ -15,6 +15,7 @@
 #define FR_MODEL_MODEL_H
 
 #include <frugal/work.h>
+#include <frugal/work.h>
 #include "base/pool.h"
 #include "model/gguf.h"
 #include "text/tokenizer.h"
@@ -101,6 +102,8 @@ FR_AUTOPTR_DEFINE(fr_adapter);
  */
 typedef struct fr_kv fr_kv;
 int fr_kv_new(const fr_model *m, size_t n_sequences, size_t context, fr_kv **out, fr_err *err);
+/** Steps on this state tell each operation to sink.op, from their threads. */
+void fr_kv_listen(fr_kv *kv, fr_work_sink sink);
 void fr_kv_free(fr_kv *kv);
 FR_AUTOPTR_DEFINE(fr_kv);
 /** Forgets what a sequence has from a position on. */

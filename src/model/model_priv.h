@@ -2,6 +2,7 @@
 #ifndef FR_MODEL_PRIV_H
 #define FR_MODEL_PRIV_H
 
+#include <frugal/work.h>
 #include "kernels/kernels.h"
 #include "model/arch.h"
 
@@ -80,6 +81,7 @@ struct fr_kv {
     uint8_t *at;    /* mapped: [sequence][layer][key, value][kv head][position][head_dim] */
     size_t bytes, head_bytes, sequence_bytes; /* head_bytes: context × head_dim values */
     step_memory memory;                       /* of the forward steps on this state */
+    fr_work_sink work;                        /* told of operations */
     double alone_flops; /* steps of fewer run on the caller alone: waking another takes longer */
     int alone_steps;    /* so many short steps more run alone, since sharing did not pay */
     int alone_next;     /* and so many the next time */

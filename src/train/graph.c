@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kernels/kernels.h"
 #include "kernels/train_ops.h"
@@ -28,6 +29,7 @@ struct fr_graph {
     const fr_train_ops *ops;
     fr_attention_scratch *attention;
     size_t max_tokens, max_length;
+    fr_work_sink work;
 
     fr_op ops_of[FR_PART_COUNT][FR_OPS_MOST];
     size_t n_ops[FR_PART_COUNT];
@@ -216,6 +218,11 @@ int fr_graph_new(fr_weights *weights, fr_pool *pool, size_t max_tokens, size_t m
     }
     *out = g;
     return 0;
+}
+
+void fr_graph_listen(fr_graph *g, fr_work_sink sink)
+{
+    g->work = sink;
 }
 
 void fr_graph_free(fr_graph *g)
@@ -617,6 +624,47 @@ static void backward(fr_graph *g, const instance *at)
         g->has_grad[op->out] = false; /* an older version of the value comes to life */
 }
 
+/* FLOPs of a product's two or three products (its own, for its input, for its weight). */
+static double flops_of(const fr_graph *g, const instance *at, bool is_back)
+{
+    const fr_param *w = weight_of(g, at);
+    const fr_shape *s = &g->w->shape;
+    if (at->op->kind == FR_OP_LINEAR)
+        return 2.0 * (double)w->n * (double)g->batch->n * (!is_back ? 1 : w->g != NULL ? 2 : 1);
+    if (at->op->kind == FR_OP_LOGITS) /* the loss does its way back at once */
+        return 2.0 * (double)w->n * (double)g->batch->n_loss * (g->grad_scale != 0 ? 3 : 1);
+    if (at->op->kind != FR_OP_ATTENTION)
+        return 0;
+    double pairs = 0;
+    for (size_t d = 0; d < g->batch->n_docs; d++) {
+        double n = (double)(g->batch->doc_start[d + 1] - g->batch->doc_start[d]);
+        pairs += n * (n + 1) / 2;
+    }
+    return 4.0 * pairs * (double)(s->n_heads * s->head_dim) * (is_back ? 2.5 : 1);
+}
+
+static int32_t layer_of(const fr_graph *g, const instance *at)
+{
+    const fr_op *ops = g->ops_of[FR_PART_LAYER];
+    bool is_in_layer = at->op >= ops && at->op < ops + g->n_ops[FR_PART_LAYER];
+    return is_in_layer ? (int32_t)at->layer : -1;
+}
+
+/* Tells of an operation that ended now; from where it began to where the next one does. */
+static int64_t tell_op(const fr_graph *g, const instance *at, bool is_back, int64_t start_ns)
+{
+    if (g->work.op == NULL)
+        return 0;
+    const fr_op_event e = { .op = fr_op_name(at->op, is_back),
+                            .part = fr_op_part(at->op),
+                            .layer = layer_of(g, at),
+                            .start_ns = start_ns,
+                            .end_ns = fr_now_monotonic_ns(),
+                            .flops = flops_of(g, at, is_back) };
+    g->work.op(g->work.user, &e);
+    return e.end_ns;
+}
+
 double fr_graph_run(fr_graph *g, const fr_batch *batch, float grad_scale)
 {
     assert(batch->n <= g->max_tokens);
@@ -624,11 +672,15 @@ double fr_graph_run(fr_graph *g, const fr_batch *batch, float grad_scale)
     g->grad_scale = grad_scale;
     memset(g->has_grad, 0, sizeof(g->has_grad));
     double total = 0;
-    for (size_t i = 0; i < g->n_list; i++)
+    int64_t at_ns = g->work.op != NULL ? fr_now_monotonic_ns() : 0;
+    for (size_t i = 0; i < g->n_list; i++) {
         total += forward(g, &g->list[i]);
-    if (grad_scale != 0)
-        for (size_t i = g->n_list; i-- > 0;)
-            backward(g, &g->list[i]);
+        at_ns = tell_op(g, &g->list[i], false, at_ns);
+    }
+    for (size_t i = g->n_list; grad_scale != 0 && i-- > 0;) {
+        backward(g, &g->list[i]);
+        at_ns = tell_op(g, &g->list[i], true, at_ns);
+    }
     g->batch = NULL;
     return total;
 }
@@ -672,6 +724,7 @@ static void adamw_params(void *args, size_t first, size_t end, int thread)
 double fr_graph_update(fr_graph *g, const fr_update *u, uint64_t step)
 {
     const size_t chunks = (g->w->n_trained + FLAT_CHUNK - 1) / FLAT_CHUNK;
+    const int64_t start_ns = g->work.op != NULL ? fr_now_monotonic_ns() : 0;
     job j = { .g = g };
     fr_pool_run(g->pool, chunks, square_chunks, &j);
     double squares = 0;
@@ -690,5 +743,11 @@ double fr_graph_update(fr_graph *g, const fr_update *u, uint64_t step)
     };
     j.adamw = &a;
     fr_pool_run(g->pool, g->w->n_params, adamw_params, &j);
+    if (g->work.op != NULL) {
+        const fr_op_event e = {
+            .op = "adamw", .layer = -1, .start_ns = start_ns, .end_ns = fr_now_monotonic_ns()
+        };
+        g->work.op(g->work.user, &e);
+    }
     return norm;
 }

@@ -8,6 +8,7 @@
 #ifndef FR_TRAIN_GRAPH_H
 #define FR_TRAIN_GRAPH_H
 
+#include <frugal/work.h>
 #include "train/weights.h"
 
 /** Documents one after another, positions from 0 in each. All borrowed. */
@@ -29,6 +30,8 @@ int fr_graph_check(const fr_shape *s, fr_err *err);
 /** weights, pool: borrowed. max_tokens of a batch, max_length of a document. */
 int fr_graph_new(fr_weights *weights, fr_pool *pool, size_t max_tokens, size_t max_length,
                  fr_graph **out, fr_err *err);
+/** sink.op is told of each operation, forward ("matmul") and backward ("matmul back"). */
+void fr_graph_listen(fr_graph *g, fr_work_sink sink);
 void fr_graph_free(fr_graph *g);
 FR_AUTOPTR_DEFINE(fr_graph);
 

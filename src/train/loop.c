@@ -60,7 +60,10 @@ static int open_graph(session *s, fr_err *err)
     }
     s->micro_tokens = FR_MAX(sequence, FR_MIN(batch, (size_t)MICRO_TOKENS));
     fr_packer_init(&s->packer, s->micro_tokens);
-    return fr_graph_new(s->loop->weights, s->loop->pool, s->micro_tokens, sequence, &s->graph, err);
+    FR_TRY(
+        fr_graph_new(s->loop->weights, s->loop->pool, s->micro_tokens, sequence, &s->graph, err));
+    fr_graph_listen(s->graph, s->loop->work);
+    return 0;
 }
 
 static int open_stage(session *s, fr_err *err)
