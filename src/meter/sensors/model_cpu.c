@@ -140,6 +140,8 @@ void fr_model_cpu_curve(const fr_host *host, double ratio, fr_curve *out, const 
         fr_constant f = fr_constant_of(POINTS[i]);
         out->at_w[i] = (fr_range){ tdp_w.low * f.low * ratio, tdp_w.mid * f.mid * ratio,
                                    tdp_w.high * f.high * ratio };
+        if (i == 0 && strncmp(f.source, "calibrated ", 11) == 0)
+            *source = fr_source_f("%.150s, %.80s", *source, f.source);
     }
 }
 
