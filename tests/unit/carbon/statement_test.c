@@ -8,6 +8,7 @@
 
 #include "carbon/statement.h"
 #include "fixture.h"
+#include "tables/tables.h"
 
 #define J_PER_KWH 3.6e6
 
@@ -139,6 +140,17 @@ static void carbon_equals_what_cloud_carbon_footprint_expects(void **state)
     assert_near(fr_embodied_g(&server, 24 * 3600), 0.000012811786529680366 * 1e6);
 }
 
+/* Its coefficients: SSD 1.2 and HDD 0.65 Wh per TB-hour, networks 0.001 kWh/GB, memory 0.000392
+ * kWh/GB-hour (our high end: its newer successors lie below). */
+static void coefficients_are_cloud_carbon_footprints(void **state)
+{
+    (void)state;
+    assert_near(fr_constant_of("storage_ssd_w_per_tb").mid, 1.2);
+    assert_near(fr_constant_of("storage_hdd_w_per_tb").mid, 0.65);
+    assert_near(fr_constant_of("network_kwh_per_gb").mid, 0.001);
+    assert_near(fr_constant_of("dram_w_per_gb").high, 0.392);
+}
+
 /* EcoLogits 0.11.3, run by make-ecologits.py: electricity, water and embodied share are our sums.
  */
 static void carbon_and_water_equal_what_ecologits_computes(void **state)
@@ -237,6 +249,7 @@ int main(void)
         cmocka_unit_test(sci_for_ai_equals_the_specifications_examples),
         cmocka_unit_test(sci_for_ai_keeps_the_two_sides_apart),
         cmocka_unit_test(carbon_equals_what_cloud_carbon_footprint_expects),
+        cmocka_unit_test(coefficients_are_cloud_carbon_footprints),
         cmocka_unit_test(carbon_and_water_equal_what_ecologits_computes),
         cmocka_unit_test(market_based_is_a_line_of_its_own),
         cmocka_unit_test(electricity_is_scope_2_of_who_owns_the_machine),
