@@ -24,6 +24,7 @@ typedef enum fr_random_purpose {
     FR_RANDOM_SHOTS = 5,     /* choice of few-shot examples */
     FR_RANDOM_BOOTSTRAP = 6, /* confidence intervals */
     FR_RANDOM_MIX = 7,       /* which corpus comes next */
+    FR_RANDOM_TRIAL = 8,     /* order of trials */
     FR_RANDOM_TEST = 99
 } fr_random_purpose;
 

@@ -15,7 +15,7 @@
 #define THREADS_MOST 256
 #define OPS_FIRST    65536   /* of a thread; then twice as many, a few times */
 #define OPS_MOST     4000000 /* of a thread */
-#define SAMPLE_NS    50000000
+#define SAMPLE_NS    100000000
 
 typedef struct {
     fr_op_event *at;
