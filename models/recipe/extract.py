@@ -71,6 +71,38 @@ def wordnet(root):
     return entries, topics, examples, sorted(set(words))
 
 
+FREQUENT = {"noun": 4000, "verb": 1800, "adj": 1500, "adv": 500}
+
+
+def lexicon(root):
+    """frequent words by part of speech with the words that share their first sense: {"noun": [[word, topic, [synonym]]], …}"""
+    base = os.path.join(root, "usr/share/wordnet")
+    uses = {}
+    with open(os.path.join(base, "cntlist.rev"), encoding="utf-8") as f:
+        for line in f:
+            sense, _, n = line.split()
+            word, lex = sense.split("%")
+            part = ("", "noun", "verb", "adj", "adv", "adj")[int(lex[0])]
+            uses[part, word] = uses.get((part, word), 0) + int(n)
+    out = {}
+    for part, most in FREQUENT.items():
+        seen, rows = set(), []
+        with open(os.path.join(base, "data." + part), encoding="utf-8") as f:
+            synsets = {line[:8]: line.split("|")[0].split() for line in f if not line.startswith("  ")}
+        with open(os.path.join(base, "index." + part), encoding="utf-8") as f:
+            first = {line.split()[0]: re.findall(r" (\d{8})", line)[0] for line in f if not line.startswith("  ")}
+        plain = re.compile(r"[a-z]{3,11}$")
+        for (p, word), n in sorted(uses.items(), key=lambda x: (-x[1], x[0])):
+            if p != part or not plain.match(word) or word in seen or word not in first or len(rows) >= most:
+                continue
+            fields = synsets[first[word]]
+            same = [re.sub(r"\(.*", "", w) for w in fields[4:4 + 2 * int(fields[3], 16):2]]
+            seen.add(word)
+            rows.append([word, int(fields[1]), [w for w in same if w != word and plain.match(w)]])
+        out[part] = rows
+    return out
+
+
 def jargon(root):
     with gzip.open(os.path.join(root, "usr/share/dictd/jargon.dict.dz"), "rt", encoding="utf-8", errors="replace") as f:
         text = f.read()
@@ -106,7 +138,8 @@ def main():
     texts += [" ".join(examples[i:i + 8]) for i in range(0, len(examples), 8)]
     texts += [" ".join(paragraphs[i:i + 2]) for i in range(0, len(paragraphs), 2)]
     with open(a.out + ".part", "w", encoding="utf-8") as f:
-        json.dump({"sentences": sentences, "glosses": topics, "entries": [e for e in entries if len(e[1]) < 110], "words": words, "texts": texts}, f, ensure_ascii=False)
+        json.dump({"sentences": sentences, "glosses": topics, "entries": [e for e in entries if len(e[1]) < 110], "words": words, "texts": texts,
+                   "lexicon": lexicon(root)}, f, ensure_ascii=False)
     os.replace(a.out + ".part", a.out)
     print(f"{len(entries)} definitions, {len(examples)} examples, {len(paragraphs)} paragraphs, {sum(map(len, texts))} characters of text", file=sys.stderr)
 

@@ -14,8 +14,9 @@ The same seed and prose give the same bytes. Only the Python standard library is
     do.jsonl             small instructions: repeat, first word, reverse a list, …
     world.jsonl          usual facts (capitals, opposites, …), and passages that contradict some of them
     dev1 … dev6.jsonl    as copy1 … copy6 with other names; never trained on
+    devhand.jsonl, devwide.jsonl   wordings written by hand and clauses of held-out shapes and words; never trained on
     test.jsonl, test-contradict.jsonl   500 rows each: names, facts and wordings that no training row has
-    test-fresh.jsonl     500 rows more in wordings written later, see worlds.FRESH
+    test-fresh.jsonl, test-third.jsonl   500 rows each in wordings written later, see worlds.FRESH and worlds.THIRD
 """
 import argparse
 import itertools
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import zlib
 
+import clauses as C
 import worlds as W
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -53,11 +55,17 @@ def blocked_names():
     path = os.path.join(HERE, "..", "..", "examples")
     if not os.path.exists(os.path.join(path, "generate.py")):
         return set()
+    return {word for name in examples().proper_names() for word in re.findall(r"[A-Z][a-z]+", name)}
+
+
+def examples():
+    """the generator of examples/, as a module"""
     import importlib.util
+    path = os.path.join(HERE, "..", "..", "examples")
     spec = importlib.util.spec_from_file_location("examples_generate", os.path.join(path, "generate.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {word for name in module.proper_names() for word in re.findall(r"[A-Z][a-z]+", name)}
+    return module
 
 
 BLOCKED = None
@@ -183,14 +191,43 @@ def relations_of(kind):
     return [k for k, r in W.RELATIONS.items() if kind in r[0].split()]
 
 
-FRESH = 2  # `test` is False, True, or this: the second test
+FRESH, THIRD, HAND, WIDE = 2, 3, 4, 5  # `test` is False, True, or one of these: the second and third test, the dev set written by hand, the dev set of held-out clauses
 
 
-def wordings(test, training, first, fresh):
-    return fresh if test == FRESH else first if test else training
+def wordings(test, training, first, fresh, third, hand):
+    return {False: training, True: first, FRESH: fresh, THIRD: third, HAND: hand, WIDE: training}[test]
 
 
 ANY_WORDS = []  # the dictionary's, when there is prose
+LEXICON = {}    # {held: clauses.Words}
+CLAUSES = 0.55  # this share of the facts is said and asked in clauses made for it
+
+
+def forbidden():
+    """the forms of all tests and of examples/: no training clause may equal one"""
+    texts = [x for r in W.RELATIONS.values() for x in r[4:6]] + [x for pair in W.FRESH.values() for x in pair] + [x for p in W.HAND + W.THIRD for x in p[2:]]
+    out = {C.form(t) for t in texts}
+    path = os.path.join(HERE, "..", "..", "examples")
+    if os.path.exists(os.path.join(path, "generate.py")):
+        out |= examples().forms()
+    return out
+
+
+FORBIDDEN = None
+
+
+def clause_forms(names, kind_of_subject, held):
+    """(key, kind, statements, questions) of a fresh relation between the subject and something"""
+    global FORBIDDEN
+    if FORBIDDEN is None:
+        FORBIDDEN = forbidden()
+    rng = names.rng
+    kind = rng.choice(C.KINDS)
+    c = C.Clause(rng, LEXICON[held], kind, kind_of_subject in ("person", "animal"), held, names.make(kind) if rng.random() < 0.5 else None)
+    s, q = [c.statement() for _ in range(4)], [c.question() for _ in range(3)]
+    s = [x for x in s if C.form(x) not in FORBIDDEN] or [f"The {c.noun} of {{n}} is {{v}}."]
+    q = [x for x in q if C.form(x) not in FORBIDDEN] or [f"What is the {c.noun} of {{n}}?"]
+    return c.noun if c.role == "noun" else f"{c.role} {c.verb} {c.noun}", kind, s, q
 
 
 class Relation:
@@ -198,8 +235,16 @@ class Relation:
 
     def __init__(self, names, kind, test):
         rng = names.rng
+        if LEXICON and (test == WIDE or not test and rng.random() < CLAUSES):
+            self.key, self.kind, self.statements, self.questions = clause_forms(names, kind, test == WIDE)
+            return
         fitting = [k for k in relations_of(kind) if test != FRESH or k in W.FRESH]
-        if rng.random() < (0.55 if fitting else 0):
+        pairs = [p for p in {THIRD: W.THIRD, HAND: W.HAND}.get(test, ()) if kind in p[0].split()]
+        if pairs and rng.random() < 0.7:
+            _, self.kind, s, q = rng.choice(pairs)
+            self.key, self.statements, self.questions = s, [s], [q]
+            return
+        if test not in (THIRD, HAND) and rng.random() < (0.55 if fitting else 0):
             self.key = rng.choice(fitting)
             _, self.kind, s, q, s_test, q_test = W.RELATIONS[self.key]
             self.statements, self.questions = ([W.FRESH[self.key][0]], [W.FRESH[self.key][1]]) if test == FRESH else ([s_test], [q_test]) if test else (s, q)
@@ -209,7 +254,8 @@ class Relation:
             if not test and ANY_WORDS and rng.random() < 0.5:  # any word may name a relation: it has to be found, not known
                 self.key = rng.choice(ANY_WORDS)
             ask = W.NOUN_QUESTIONS + (W.NOUN_WHO * 2 if self.kind == "person" else [])
-            s, q = wordings(test, (W.NOUN_STATEMENTS, ask), (W.NOUN_TEST_STATEMENTS, W.NOUN_TEST_QUESTIONS), (W.FRESH_NOUN_STATEMENTS, W.FRESH_NOUN_QUESTIONS))
+            s, q = wordings(test, (W.NOUN_STATEMENTS, ask), (W.NOUN_TEST_STATEMENTS, W.NOUN_TEST_QUESTIONS), (W.FRESH_NOUN_STATEMENTS, W.FRESH_NOUN_QUESTIONS),
+                            *(tuple([x] for x in rng.choice(pairs)) if test in (THIRD, HAND) else None for pairs in (W.THIRD_NOUN, W.HAND_NOUN)))
             if not test:
                 s = s + [x.replace("{verb}", rng.choice(W.VERBS)) for x in W.VERB_STATEMENTS for _ in range(2)]
             self.statements, self.questions = [x.replace("{r}", self.key) for x in s], [x.replace("{r}", self.key) for x in q]
@@ -243,15 +289,35 @@ def reworded(rng, form):
     return form
 
 
+def dressed(rng, form):
+    """something beside the name or the value that belongs to neither"""
+    if not LEXICON or rng.random() > 0.3:
+        return form
+    w = LEXICON[False]
+    c = C.Clause(rng, w, "thing", rng.random() < 0.5)
+    x = rng.random()
+    if x < 0.25 and form.startswith("{n} "):
+        return "{n}, " + rng.choice((c.np(), c.pp(), "which " + c.predicate(), "who " + c.predicate())) + "," + form[3:]
+    if x < 0.5 and form.endswith(" {v}."):
+        return form[:-1] + rng.choice((", " + c.np(), " " + c.pp(), ", " + c.np() + " " + c.predicate(), ", which " + c.predicate(), " and " + c.np(), " or so", " while " + c.np() + " " + c.predicate(),
+                                       " " + rng.choice(w.adv), " to " + c.any_verb() + " " + c.np(), " (" + c.np() + ")")) + "."
+    if x < 0.65 and form.startswith("{v} "):
+        return "{v}, " + rng.choice((c.np(), c.pp(), "who " + c.predicate(), C.done(c.any_verb()) + " " + c.pp())) + "," + form[3:]
+    lead = rng.choice((c.pp(), "when " + c.np() + " " + c.predicate(), rng.choice(w.adv), C.ing(c.any_verb()) + " " + c.np(), C.done(c.any_verb()) + " by " + c.np(), "although " + c.np() + " " + c.predicate()))
+    if x < 0.85:
+        return capital(lead) + rng.choice((", ", ", ", " ")) + (form if form.startswith("{") else lower_first(form))
+    return capital(c.np() + " " + C.past(c.any_verb()) + rng.choice((" that ", " how ", ": "))) + (form if form.startswith("{") else lower_first(form))
+
+
 def say(rng, form, n, v, test):
     if not test:
-        form = reworded(rng, form)
+        form = dressed(rng, reworded(rng, form))
     text = form.format(n=n, v=v).rstrip(".")
-    before = rng.choice(wordings(test, W.BEFORE, W.BEFORE_TEST, W.BEFORE_FRESH))
+    before = rng.choice(wordings(test, W.BEFORE, W.BEFORE_TEST, W.BEFORE_FRESH, W.BEFORE_THIRD, W.BEFORE_HAND))
     if not test and before and rng.random() < 0.15:  # any few words may stand there
         words = [rng.choice(W.ADJECTIVES + W.SPOTS + W.JOBS + W.GOODS) for _ in range(rng.randint(1, 3))]
         before = rng.choice(("In the {w}, ", "With {w}, ", "Near the {w}, ", "The {w} said that ", "Under the {w}, ", "It was {w}: ", "Because of {w}, ")).format(w=" ".join(words))
-    after = rng.choice(wordings(test, W.AFTER, W.AFTER_TEST, W.AFTER_FRESH))
+    after = rng.choice(wordings(test, W.AFTER, W.AFTER_TEST, W.AFTER_FRESH, W.AFTER_THIRD, W.AFTER_HAND))
     if not test and not before and form.startswith("{n}") and rng.random() < 0.3:
         before = rng.choice(W.BARE_LEADS)
     if not test and rng.random() < 0.2:
@@ -283,8 +349,12 @@ def asked(rng, form):
 def ask(rng, form, n, test):
     if not test:
         form = asked(rng, form)
+        if LEXICON and rng.random() < 0.12:
+            c = C.Clause(rng, LEXICON[False], "thing", True)
+            form = capital(rng.choice((c.pp(), rng.choice(c.w.adv), C.ing(c.any_verb()) + " " + c.np(), "if " + c.np() + " " + c.predicate(), "as " + c.np() + " " + c.predicate()))) + ", " + (
+                form if form.startswith("{") else lower_first(form))
     text = form.format(n=n)
-    before = rng.choice(wordings(test, W.ASK_BEFORE, W.ASK_BEFORE_TEST, W.ASK_BEFORE_FRESH))
+    before = rng.choice(wordings(test, W.ASK_BEFORE, W.ASK_BEFORE_TEST, W.ASK_BEFORE_FRESH, W.ASK_BEFORE_THIRD, W.ASK_BEFORE_HAND))
     return capital(before + (text[0].lower() + text[1:] if before.endswith(", ") else text))
 
 
@@ -336,7 +406,7 @@ class Passage:
                 if prose and rng.random() < 0.6:
                     extra = rng.choice(prose)
                 else:
-                    extra = rng.choice(wordings(test, W.FILLER, W.FILLER_TEST, W.FILLER_FRESH))
+                    extra = rng.choice(wordings(test, W.FILLER, W.FILLER_TEST, W.FILLER_FRESH, W.FILLER_THIRD, W.FILLER_HAND))
                 sentences.insert(rng.randint(0, len(sentences)), extra)
         self.text = " ".join(sentences)
 
@@ -461,10 +531,10 @@ def found_rows(names, passages, prose, paragraphs, count):
             yield row(f"{text}Question: {blocks[0][0]}\nAnswer:", blocks[0][1])
 
 
-def dev_rows(names, facts, count, prose):
+def dev_rows(names, facts, count, prose, test=False):
     rng = names.rng
     for _ in range(count):
-        p = Passage(names, rng.randint(*facts), prose=prose)
+        p = Passage(names, rng.randint(*facts), test=test, prose=prose)
         q, a = p.question(rng.randrange(len(p.facts)))
         yield row(f"Passage: {p.text}\nQuestion: {q}\nAnswer:", a)
 
@@ -682,7 +752,7 @@ def forms():
     texts = list(W.FILLER) + list(W.FILLER_TEST)
     for _, _, s, q, s_test, q_test in W.RELATIONS.values():
         texts += s + q + [s_test, q_test]
-    texts += [x for pair in W.FRESH.values() for x in pair] + W.FILLER_FRESH
+    texts += [x for pair in W.FRESH.values() for x in pair] + W.FILLER_FRESH + W.FILLER_THIRD + W.FILLER_HAND + [x for p in W.THIRD + W.HAND for x in p[2:]]
     for nouns in W.NOUNS.values():
         for r in nouns:
             texts += [x.replace("{r}", r).replace("{verb}", verb) for x in W.VERB_STATEMENTS for verb in W.VERBS]
@@ -714,6 +784,8 @@ def main():
         with open(a.prose, encoding="utf-8") as f:
             prose = json.load(f)
     ANY_WORDS.extend(prose["words"])
+    if prose.get("lexicon"):
+        LEXICON.update({held: C.Words(prose["lexicon"], held) for held in (False, True)})
     sentences = prose["sentences"]
     short = [s for s in sentences if 20 < len(s) < 140]
     cut = len(short) // 20  # the tests have prose of their own
@@ -751,6 +823,10 @@ def main():
         write(path("define.jsonl"), define_rows(names("define"), n(20000), prose["entries"]))
         write(path("text.jsonl"), ({"text": t + "\n"} for t in prose["texts"]))
 
+    for name, test in (("devhand", HAND), ("devwide", WIDE)):
+        if test == HAND or LEXICON:
+            write(path(name + ".jsonl"), dev_rows(names(name, test=True), (2, 6), 300, short_test, test))
+
     tests = names("test", test=True)
     rows = []
     while len(rows) < 500:
@@ -764,6 +840,12 @@ def main():
         q, v = ps.question(fresh.rng.randrange(len(ps.facts)))
         rows.append({"passage": ps.text, "question": q, "answer": v})
     write(path("test-fresh.jsonl"), rows)
+    third, rows = names("third", test=True), []
+    while len(rows) < 500:
+        ps = Passage(third, third.rng.randint(2, 6), test=THIRD, prose=short_test)
+        q, v = ps.question(third.rng.randrange(len(ps.facts)))
+        rows.append({"passage": ps.text, "question": q, "answer": v})
+    write(path("test-third.jsonl"), rows)
     kept = [f for f in world_facts() if not contradictable(f)]
     rows = []
     while len(rows) < 500:

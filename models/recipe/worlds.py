@@ -360,3 +360,98 @@ AFTER_FRESH = ["", "", "", ", says the guide", " as usual"]
 ASK_BEFORE_FRESH = ["", "", "", "", "From what you just read: ", "One more thing: "]
 FILLER_FRESH = ["The tea had gone cold.", "A window stood open.", "There is no more to tell about that.", "The ink has faded in places.",
                 "Later visitors found the gate locked.", "It was the talk of the week."]
+
+# --- wordings for a dev set: written by hand, never trained on, free to be looked at ------------------
+
+HAND = [  # (kinds of subject, kind of value, statement, question)
+    ("place group", "person", "{n} obeys nobody except {v}.", "Whom does {n} obey?"),
+    ("place land", "person", "The last ruler to leave {n} was {v}.", "Which ruler left {n} last?"),
+    ("group firm", "year", "Nobody had heard of {n} before {v}, the year it began.", "In which year did {n} begin?"),
+    ("place", "land", "A train goes from {n} straight into {v}.", "Into which land does a train from {n} go?"),
+    ("person", "place", "All her childhood, {n} spent in {v}.", "Where did {n} spend childhood?"),
+    ("person", "place", "Since the flood {v} has sheltered {n}.", "Which place shelters {n}?"),
+    ("person", "person", "{n} and {v} exchanged rings.", "With whom did {n} exchange rings?"),
+    ("person", "person", "{n} never travels without {v}.", "Who always travels with {n}?"),
+    ("book", "person", "Readers of {n} thank {v} for every line.", "Whom do readers of {n} thank?"),
+    ("book", "person", "The name on the cover of {n} is {v}, a pen name perhaps.", "What name is on the cover of {n}?"),
+    ("book", "number", "One needs {v} evenings to finish {n}.", "How many evenings does one need to finish {n}?"),
+    ("ship", "person", "At the helm of {n} you meet {v}.", "Whom do you meet at the helm of {n}?"),
+    ("ship", "thing", "Dockers unloaded {v} from {n}.", "What was unloaded from {n}?"),
+    ("ship", "place", "{n} dropped anchor off {v} and waited.", "Off which place did {n} drop anchor?"),
+    ("firm", "thing", "{v} made {n} rich.", "What made {n} rich?"),
+    ("firm person", "thing", "In its window {n} displays {v}.", "What is displayed by {n}?"),
+    ("firm group", "place", "If you want to see {n}, take the bus to {v}.", "Where must one go to see {n}?"),
+    ("firm house ship", "person", "The bills of {n} all go to {v}.", "Who gets the bills of {n}?"),
+    ("house", "person", "The plans for {n} were drawn by {v}, an architect.", "Which architect drew the plans for {n}?"),
+    ("house ship", "year", "The fire of {v} spared {n}.", "In which year did a fire spare {n}?"),
+    ("house thing", "color", "Somebody gave {n} a coat of {v} paint.", "What color was the paint that {n} got?"),
+    ("thing", "number", "The bidding for {n} stopped at {v} coins.", "At how many coins did the bidding for {n} stop?"),
+    ("group firm", "number", "All {v} seats of {n} are taken.", "How many seats does {n} have?"),
+    ("person", "number", "{n} blew out {v} candles.", "How many candles did {n} blow out?"),
+    ("thing", "place", "A farmer dug up {n} in {v}.", "In what place was {n} dug up?"),
+    ("thing", "person", "It took {v} a month to make {n}.", "Who needed a month to make {n}?"),
+    ("animal person", "thing", "Give {n} {v} and all is well.", "What should be given to {n}?"),
+    ("person", "firm", "{n} signed a contract with {v}.", "With which firm did {n} sign a contract?"),
+    ("person", "job", "The passport of {n} says {v}.", "Which job does the passport of {n} give?"),
+    ("place land", "tongue", "Signs in {n} are written in {v}.", "In which language are signs in {n} written?"),
+    ("place", "rivername", "The bridge at {n} crosses the {v}.", "What does the bridge at {n} cross?"),
+    ("thing firm ship house", "code", "A tag marked {v} hangs from {n}.", "How is the tag on {n} marked?"),
+    ("firm group", "day", "Except on {v}, the doors of {n} stay shut.", "On which day are the doors of {n} not shut?"),
+    ("person", "person", "All that {n} knows was once taught by {v}.", "Who taught {n} all this?"),
+    ("person group", "thing", "The jury handed {v} to {n}.", "What did {n} get from the jury?"),
+    ("land group person", "person", "{n} lost a war against {v}.", "Against whom did {n} lose a war?"),
+    ("thing person", "spot", "Under a cloth in the {v} we saw {n}.", "In which room was {n} seen?"),
+    ("place house", "place", "Smoke from {v} can be seen in {n}.", "From which place does {n} see smoke?"),
+]
+HAND_NOUN = [("The {r} chosen by {n} is {v}.", "Which {r} did {n} choose?"), ("There is one {r} for {n}, namely {v}.", "Which {r} is there for {n}?"),
+             ("Rumour has it that {v} is {n}'s new {r}.", "Who or what is the new {r} of {n}?"), ("{n} still owes {v}, the {r}, a reply.", "What is the {r} of {n}?")]
+BEFORE_HAND = ["", "", "", "The diary adds that ", "For what it is worth, ", "On a slip of paper we found: "]
+AFTER_HAND = ["", "", "", ", if the diary is right", " without delay", ", so much is sure"]
+ASK_BEFORE_HAND = ["", "", "", "A short question: ", "Judging by the lines above, "]
+FILLER_HAND = ["The stove smoked a little.", "That was all the postman knew.", "Someone had torn out the next page.", "The dogs barked until morning."]
+
+# --- a third test, written when the first two had become known; its rows were looked at once, at the end ------
+
+THIRD = [  # (kinds of subject, kind of value, statement, question)
+    ("place group", "person", "The mayor of {n} is called {v}.", "What is the mayor of {n} called?"),
+    ("place land", "number", "The census found {v} families in {n}.", "How many families did the census find in {n}?"),
+    ("place land", "thing", "The fields around {n} yield {v}.", "What do the fields around {n} yield?"),
+    ("place", "year", "The walls of {n} came down in {v}.", "When did the walls of {n} come down?"),
+    ("place house", "place", "A footpath connects {n} with {v}.", "With which place does a footpath connect {n}?"),
+    ("person", "place", "{n} went to school in {v}.", "Where did {n} go to school?"),
+    ("person", "place", "Last autumn {n} emigrated to {v}.", "To which place did {n} emigrate?"),
+    ("person", "person", "{n} inherited everything from {v}.", "From whom did {n} inherit everything?"),
+    ("person", "person", "{v} plays chess with {n} on Sundays.", "Who plays chess with {n}?"),
+    ("person", "person", "{n} owes money to {v}.", "To whom does {n} owe money?"),
+    ("person", "year", "{n} retired in {v}.", "In which year did {n} retire?"),
+    ("person", "job", "{n} makes ends meet as a {v}.", "As what does {n} make ends meet?"),
+    ("person", "number", "{n} stands {v} inches tall.", "How many inches tall is {n}?"),
+    ("person", "tongue", "At home {n} talks only {v}.", "Which language does {n} talk at home?"),
+    ("person animal", "thing", "{n} cannot resist {v}.", "What is it that {n} cannot resist?"),
+    ("person", "firm", "{n} handed in a resignation at {v}.", "Where did {n} hand in a resignation?"),
+    ("book", "person", "{n} was translated by {v}.", "Who translated {n}?"),
+    ("book", "number", "{n} runs to {v} pages.", "To how many pages does {n} run?"),
+    ("book", "thing", "{n} is all about {v}.", "What is {n} about?"),
+    ("ship", "person", "{v} steers {n} through the fog.", "Who steers {n} through the fog?"),
+    ("ship", "place", "{n} was towed into the harbor of {v}.", "Into which harbor was {n} towed?"),
+    ("ship", "number", "{n} has berths for {v} passengers.", "For how many passengers does {n} have berths?"),
+    ("firm", "thing", "{n} imports {v} from overseas.", "What does {n} import from overseas?"),
+    ("firm group", "person", "The accounts of {n} are kept by {v}.", "By whom are the accounts of {n} kept?"),
+    ("firm group", "day", "{n} rests on {v}.", "On what day does {n} rest?"),
+    ("firm house", "person", "{n} was sold to {v}.", "To whom was {n} sold?"),
+    ("house", "color", "The roof of {n} is {v}.", "What color is the roof of {n}?"),
+    ("house", "year", "{n} burned to the ground in {v}.", "When did {n} burn to the ground?"),
+    ("thing", "person", "{n} was stolen by {v}.", "Who stole {n}?"),
+    ("thing", "number", "{n} weighs {v} pounds.", "How many pounds does {n} weigh?"),
+    ("thing person", "spot", "The searchers came upon {n} in the {v}.", "Where did the searchers come upon {n}?"),
+    ("thing firm ship house", "code", "In the catalogue {n} goes by the number {v}.", "By which number does {n} go in the catalogue?"),
+    ("group", "thing", "{n} voted for {v}.", "For what did {n} vote?"),
+    ("group person", "person", "{n} put its trust in {v}.", "In whom did {n} put trust?"),
+    ("land", "rivername", "The border of {n} follows the {v}.", "What does the border of {n} follow?"),
+]
+THIRD_NOUN = [("{n} settled on {v} for its {r}.", "On what did {n} settle for its {r}?"), ("The present {r} of {n} goes by {v}.", "By what does the present {r} of {n} go?"),
+              ("It was agreed to make {v} the {r} of {n}.", "What was made the {r} of {n}?")]
+BEFORE_THIRD = ["", "", "", "The almanac reports that ", "Until further notice, ", "Small wonder that "]
+AFTER_THIRD = ["", "", "", ", the gardener insists", " for the time being", ", and there the matter rests"]
+ASK_BEFORE_THIRD = ["", "", "", "Based on these sentences, ", "Quick check: "]
+FILLER_THIRD = ["A cart rattled over the cobbles.", "The handwriting gets smaller towards the bottom.", "No two witnesses told it alike.", "The soup was getting cold."]
