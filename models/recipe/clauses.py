@@ -151,7 +151,7 @@ class Clause:
         self.plural_actor = self.actor in ("people", "they")
         self.tense = rng.choice(("now", "now", "past", "past", "aux", "has"))
         self.aux = rng.choice(AUX)
-        self.extra = self.pp() if rng.random() < 0.3 else ""
+        self.extra = self.pp() if rng.random() < 0.15 else ""
         self.genitive = rng.random() < 0.25
 
     # --- words
@@ -313,13 +313,13 @@ class Clause:
         verb, noun = self.verb, self.noun
         subj, verb, many, obj, pps, where = self.parts(verb, noun)
         extra = [self.extra] if self.extra and rng.random() < 0.7 else []
-        if rng.random() < 0.12:
+        if rng.random() < 0.06:
             extra.append(self.pp())
         tail = pps + extra if rng.random() < 0.8 else extra + pps
         adv = " " + rng.choice(self.w.adv) if rng.random() < 0.1 else ""
         vb = self.verbed(verb, many=many)
         who = "who" if ("{v}" in subj and self.kind == "person" or "{n}" in subj and self.person) else "that"
-        shapes = ["plain"] * 4
+        shapes = ["plain"] * 9
         if obj and self.role not in ("n_o_pv",):
             shapes += ["passive"] * 3
         if tail:
@@ -417,6 +417,7 @@ class Clause:
         return self.rng.choice(WHO[self.kind])
 
     def cap(self, text):
+        text = re.sub(r" ?,+([,.;:?])", r"\1", re.sub(r"  +", " ", text)).replace(" .", ".")
         return text[:1].upper() + text[1:]
 
     def noun_statement(self):
@@ -425,7 +426,7 @@ class Clause:
             r = self.pick(self.w.adj) + " " + r
         own, v, cop = self.owned(r, self.name() if rng.random() < 0.5 else None), self.value(), rng.choice(COPULAS)
         adv = rng.choice(self.w.adv) + " " if rng.random() < 0.12 else ""
-        shapes = ["is"] * 3 + ["v_is"] * 3 + ["has", "has_as", "with", "verb_as", "verb_as", "field", "field2", "paren", "apposed", "apposed2", "serves", "for_n", "it_is", "whose", "whose", "when_asked", "verbs_r",
+        shapes = ["is"] * 6 + ["v_is"] * 5 + ["has", "has_as", "with", "verb_as", "verb_as", "field", "field2", "paren", "apposed", "apposed2", "serves", "for_n", "it_is", "whose", "whose", "when_asked", "verbs_r",
                            "verbs_r", "rel_r", "as_r", "no_other", "known", "list", "colon_last", "one_who", "not_but", "took", "of_all", "front_n", "chain"]
         s = self.shape(shapes, HELD_STATEMENTS)
         vb, vb2, np = self.any_verb(), self.any_verb(), self.np()
@@ -639,3 +640,159 @@ class Clause:
 def form(text):
     """lower-case words with slots blanked, to compare forms"""
     return re.sub(r"\W+", " ", re.sub(r"\{\w+\}", "_", text)).lower().strip()
+
+
+# --- real sentences as forms ---------------------------------------------------------------------------
+
+PRONOUNS = {"He": True, "She": True, "I": True, "They": None, "We": None, "It": False}
+DETERMINERS = set("the a an his her their its my our this that some".split())
+PREPS = set(ANY_PREPS + PLACE_PREPS + ["of", "across", "along", "during", "until", "since"])
+SMALL = DETERMINERS | PREPS | set("not too so now here there up down out off away back again".split())
+BE = {"is", "was", "are", "were"}
+MODALS = {"will", "would", "can", "could", "must", "should", "may", "might"}
+TURNED = {"his": "its", "her": "its", "my": "its", "our": "its", "their": "its", "I": "it", "me": "it", "we": "it", "us": "them"}
+
+
+def real_relations(sentences, lexicon):
+    """sentences of the dictionary with a pronoun or a plain noun before the verb and a noun phrase at their end:
+    [(subject is a person, before the verb, helper, verb, lemma, middle, whole subject)]"""
+    lemma = {}
+    for v, _, _ in lexicon["verb"]:
+        for f in (third(v), past(v), v):
+            lemma.setdefault(f, v)
+    for w in BE:
+        lemma.pop(w, None)
+    nouns = {w for w, _, _ in lexicon["noun"]}
+    out = []
+    for s in sentences:
+        words = s.rstrip(".").split()
+        if not 4 <= len(words) <= 12 or not re.fullmatch(r"[A-Za-z' -]+\.", s):
+            continue
+        if words[0] in PRONOUNS:
+            at, person = 1, PRONOUNS[words[0]]
+        elif words[0] in ("The", "His", "Her", "A", "My", "Our", "Their") and words[1] in nouns and len(words) > 4:
+            at, person = 2, None
+        else:
+            continue
+        own = words[0] in ("His", "Her", "My", "Our", "Their")
+        subject = words[1] if at == 2 else ""
+        helper, verb = "", words[at]
+        if verb in BE | MODALS and len(words) > at + 2:
+            helper, verb = verb, words[at + 1]
+            at += 1
+            if helper in BE and not (verb.endswith(("ed", "ing", "en")) or verb in {c for _, c in IRREGULAR.values()}):
+                continue
+            if helper in MODALS and verb not in lemma:
+                continue
+            helper = {"are": "is", "were": "was"}.get(helper, helper)
+        elif verb not in lemma:
+            continue
+        rest = words[at + 1:]
+        # the last noun phrase: a determiner and one or two words, at the end
+        cut = next((i for i in (len(rest) - 2, len(rest) - 3) if 0 <= i and rest[i] in DETERMINERS and rest[-1] not in SMALL), None)
+        if cut is None and rest and rest[-1] in nouns | {"him", "her", "me", "us"} and (len(rest) == 1 or rest[-2] in PREPS):
+            cut = len(rest) - 1
+        if cut is None:
+            continue
+        middle = " ".join(TURNED.get(w, w) for w in rest[:cut])
+        if rest[:cut] and rest[cut - 1] in ("to", "not", "and", "or", "than") and len(rest[:cut]) > 1 and rest[cut - 1] != "to":
+            continue
+        out.append((person, subject, own, helper, verb, lemma.get(verb, verb), middle, " ".join(rest[cut:])))
+    return out
+
+
+class Real(Clause):
+    """A clause made from a real sentence: its verb with what belongs to it."""
+
+    def __init__(self, rng, words, kind, subject_is_person, relation, held=False, other=None):
+        super().__init__(rng, words, kind, subject_is_person, held, other)
+        _, self.subject, own, self.helper, self.form, self.verb, self.middle, self.last = relation
+        self.role = "n_v"
+        self.titled = False
+        self.turned = rng.random() < 0.3 and not self.subject  # the value before the verb, the name at the end
+        self.own = bool(self.subject) and (own or rng.random() < 0.7)
+        if self.subject and not self.own:
+            self.own = True
+
+    def finite(self):
+        if self.helper:
+            return self.helper + " " + self.form
+        return third(self.verb) if self.form == self.verb and past(self.verb) != self.verb else self.form
+
+    def one_statement(self):
+        rng = self.rng
+        v, n = self.value(), self.name()
+        subj, end = (v, n) if self.turned else (self.owned(self.subject) if self.own else n, v)
+        pre = self.middle.split()[-1] if self.middle and self.middle.split()[-1] in PREPS else ""
+        verb = self.finite()
+        if rng.random() < 0.1:
+            verb = rng.choice(self.w.adv) + " " + verb
+        plain = f"{subj} {verb} {self.middle} {end}".replace("  ", " ")
+        s = self.shape(["plain"] * 6 + ["front"] * (2 if pre else 0) + ["passive"] * (3 if not self.helper and not self.middle else 0) + ["list", "list", "report", "if", "it_is", "relative", "tail", "tail", "not_but"],
+                       HELD_STATEMENTS)
+        if s == "plain":
+            return self.cap(plain + ".")
+        if s == "front":
+            return self.cap(f"{pre} {end}{rng.choice((',', ''))} {subj} {verb} {' '.join(self.middle.split()[:-1])}".rstrip() + ".")
+        if s == "passive":
+            return self.cap(f"{end} {rng.choice(('is', 'was', 'has been'))} {done(self.verb)} by {subj}.")
+        if s == "list":
+            return self.cap(f"{plain}{rng.choice((', ', '; ', ' and ', ', and ', ', but ', ' while '))}{self.np()} {self.predicate()}.") if rng.random() < 0.5 else self.cap(
+                f"{self.np()} {self.predicate()}{rng.choice((', and ', '; ', ', but ', ' while '))}{plain}.")
+        if s == "report":
+            return self.cap(f"{self.np()} {rng.choice(('says', 'thinks', 'wrote', 'noticed', 'told us', 'forgot', 'heard', 'insists', 'proved', 'agreed'))} that {plain}.")
+        if s == "if":
+            return self.cap(f"{rng.choice(('when', 'if', 'because', 'although', 'as', 'before', 'once'))} {self.np()} {self.predicate()}, {plain}.")
+        if s == "it_is":
+            return self.cap(f"it was {(pre + ' ' + end).strip()} that {subj} {verb} {' '.join(self.middle.split()[:-1]) if pre else self.middle}".rstrip() + ".")
+        if s == "relative":
+            return self.cap(f"{self.np()} {past(self.any_verb())} {subj}, {'who' if self.person else 'which'} {verb} {self.middle} {end}.".replace("  ", " ")) if not self.own else self.cap(plain + f", which {self.predicate()}.")
+        if s == "not_but":
+            return self.cap(f"{plain}, not {self.other or self.np()}.")
+        return self.cap(f"{plain} {rng.choice((self.pp(), rng.choice(self.w.adv), 'to ' + self.any_verb() + ' ' + self.np(), 'and ' + self.predicate(), 'with ' + self.np()))}.")
+
+    def one_question(self):
+        rng = self.rng
+        wh = self.which()
+        similar = self.similar(self.verb) if not self.helper else self.verb
+        n = "{n}"
+        words = self.middle.split()
+        if self.turned:
+            verb = self.finite() if similar == self.verb else past(similar) if self.form == past(self.verb) else third(similar)
+            ordered = f"{wh} {verb} {self.middle} {n}".replace("  ", " ")
+            if not self.helper and not self.middle and rng.random() < 0.3:
+                by = "by " + ("whom" if wh == "who" else wh)
+                return self.cap(f"{by} {rng.choice(('is', 'was'))} {n} {done(similar)}?")
+            if rng.random() < 0.1:
+                return f"{rng.choice(('Name', 'Give', 'Find'))} the {self.head()} that {ordered[len(wh) + 1:]}."
+            return self.question_lead(ordered, ordered)
+        subj = self.owned(self.subject) if self.own else n
+        if self.helper:
+            helper, rest = self.helper, self.form
+        else:
+            helper, rest = ("did" if self.form == past(self.verb) else "does"), similar
+        whom = "whom" if wh == "who" and rng.random() < 0.6 else wh
+        verb = self.finite() if similar == self.verb else past(similar) if helper == "did" else third(similar)
+        if words and words[-1] in PREPS and rng.random() < 0.5:
+            ask, middle = words[-1] + " " + ("whom" if wh == "who" else wh), " ".join(words[:-1])
+            if self.kind in ("place", "land", "spot") and words[-1] in ("in", "at", "on", "into", "to", "from", "near") and rng.random() < 0.5:
+                ask = "where"
+        else:
+            ask, middle = whom, self.middle
+            if self.kind in ("place", "land", "spot", "year", "day") and words and words[-1] in PREPS and rng.random() < 0.4:
+                ask, middle = ("when" if self.kind in ("year", "day") else "where"), " ".join(words[:-1])
+        order, inv = f"{ask} {subj} {verb} {middle}".strip(), f"{ask} {helper} {subj} {rest} {middle}".strip()
+        s = self.shape(["direct"] * 6 + ["passive", "name", "cleft", "in_place", "fill", "which_of", "wonder"], HELD_QUESTIONS)
+        if s == "passive" and not self.helper and not self.middle:
+            return self.cap(f"{wh} {rng.choice(('is', 'was'))} {done(similar)} by {subj}?")
+        if s == "name":
+            return f"{rng.choice(('Name', 'Give', 'Find', 'State'))} the {self.head()} {'that ' + order[len(ask) + 1:] if ask == whom else ask.split()[0] + ' which ' + order[len(ask) + 1:] if ' ' in ask else 'where ' + order[len(ask) + 1:]}."
+        if s == "cleft":
+            return self.cap(f"{ask} {rng.choice(('is it', 'was it'))} that {order[len(ask) + 1:]}?")
+        if s == "in_place":
+            return self.cap(f"{subj} {verb} {middle} {ask}?".replace("  ", " "))
+        if s == "fill":
+            return self.cap(f"{subj} {verb} {self.middle} ___.".replace("  ", " "))
+        if s == "wonder":
+            return f"I wonder {order}."
+        return self.question_lead(order, inv)

@@ -4,7 +4,7 @@
     python3 evaluate.py --frugal ../../build/frugal --model ../frugal-tiny.gguf --work work [--xquad xquad.en.json]
 
 Prints one JSON document. The tests of generated passages have 500 rows each (--rows lowers that): with the passage, the same in
-wordings that nobody had looked at, without the passage, and with a passage that contradicts a usual fact
+two further sets of wordings, without the passage, and with a passage that contradicts a usual fact
 that the training text states.
 XQuAD (a file you bring) is scored with SQuAD's token F1 on question and paragraph.
 """
@@ -71,8 +71,10 @@ def main():
     tests = rows(os.path.join(args.work, "test.jsonl"), args.rows)
     contradict = rows(os.path.join(args.work, "test-contradict.jsonl"), args.rows)
     fresh = rows(os.path.join(args.work, "test-fresh.jsonl"), args.rows)
+    third = rows(os.path.join(args.work, "test-third.jsonl"), args.rows)
     cases = (("with_passage", [f"Passage: {t['passage']}\nQuestion: {t['question']}\nAnswer:" for t in tests], tests),
              ("with_passage_fresh_wordings", [f"Passage: {t['passage']}\nQuestion: {t['question']}\nAnswer:" for t in fresh], fresh),
+             ("with_passage_third_wordings", [f"Passage: {t['passage']}\nQuestion: {t['question']}\nAnswer:" for t in third], third),
              ("without_passage", [f"Question: {t['question']}\nAnswer:" for t in tests], tests),
              ("contradicting_passage", [t["input"] for t in contradict], contradict))
     for name, prompts, wanted in cases:

@@ -8,6 +8,7 @@ The same seed and prose give the same bytes. Only the Python standard library is
     tokenizer.jsonl      a sample of all of it, for the vocabulary
     repeat1.jsonl …      sequences that say themselves twice: the cheapest way to learn copying
     copy1 … copy6.jsonl  passages with one, two, … several facts, and questions about them
+    close.jsonl          three to eight plain facts whose values are all of one kind
     found.jsonl, long.jsonl   several passages as a search brings them, up to a thousand tokens
     real.jsonl           questions about sentences of real English (from prose.json)
     label.jsonl          short texts and one of several labels, with and without shots
@@ -29,6 +30,7 @@ import tempfile
 import zlib
 
 import clauses as C
+import phrases
 import worlds as W
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -92,25 +94,37 @@ class Names:
 
     def __init__(self, rng, test):
         self.rng, self.test = rng, test
+        self.local = None  # the tongues of the passage at hand
         self.tongues = []  # each with its own sounds, so that no fixed set of syllables can be learned by heart
         for _ in range(12 if test else 60):
             on, vo, co = (TEST_ONSETS, TEST_VOWELS, TEST_CODAS) if test else (ONSETS, VOWELS, CODAS)
             self.tongues.append((rng.sample(on, min(len(on), rng.randint(6, 14))), rng.sample(vo, rng.randint(3, 6)),
                                  rng.sample(co, rng.randint(3, 8)), rng.sample(ENDINGS, 6), rng.choice((1, 2, 2, 3))))
 
+    def settle(self):
+        """names of one passage often sound alike, so that they must be told apart by more than how they begin"""
+        if not self.test:
+            self.local = None
+            if self.rng.random() < 0.6:
+                self.local = []
+                for on, vo, co, en, most in self.rng.sample(self.tongues, self.rng.randint(1, 3)):
+                    pick = lambda xs, n: [self.rng.choice(xs) for _ in range(n)]
+                    odd = ["".join(pick("aeiouy", 2)) for _ in range(2)] if self.rng.random() < 0.5 else []
+                    self.local.append((pick(on, self.rng.randint(2, 5)), pick(vo, 3) + odd, pick(co, 3), pick(en, 4), most))
+
     def word(self):
         rng = self.rng
         while True:
             style = rng.random()
             if style < 0.72:
-                on, vo, co, en, most = rng.choice(self.tongues)
+                on, vo, co, en, most = rng.choice(self.local or self.tongues)
                 w = "".join(rng.choice(on) + rng.choice(vo) + (rng.choice(co) if rng.random() < 0.6 else "")
                             for _ in range(rng.randint(1, most)))
                 w += rng.choice(en)
                 if not self.test and rng.random() < 0.3:  # begins as no tongue does
                     two = "".join(rng.choice("bcdfghjklmnpqrstvwxz") for _ in range(2))
                     w = (two if two not in TEST_ONSETS else two[0] + "l") + w.lstrip("bcdfghjklmnpqrstvwxz") if rng.random() < 0.6 else rng.choice("bcdfghjklmnpqrstvwxyz") + w
-            elif style < (0.92 if self.test else 0.88):
+            elif style < (0.92 if self.test else 0.86):
                 w = rng.choice(W.COMPOUND_A) + rng.choice(W.COMPOUND_B)
             else:  # no grammar at all
                 w = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 7)))
@@ -200,7 +214,10 @@ def wordings(test, training, first, fresh, third, hand):
 
 ANY_WORDS = []  # the dictionary's, when there is prose
 LEXICON = {}    # {held: clauses.Words}
-CLAUSES = 0.55  # this share of the facts is said and asked in clauses made for it
+REAL = {}       # {held: what clauses.real_relations() found}
+PHRASES = []    # phrases.relations() less what a test or examples/ also has
+CLAUSES = 0.25  # this share of the facts is said and asked in clauses made for it
+SENTENCES = 0.2   # and this share in clauses made from a real sentence
 
 
 def forbidden():
@@ -216,29 +233,53 @@ def forbidden():
 FORBIDDEN = None
 
 
-def clause_forms(names, kind_of_subject, held):
+def everyday():
+    shared = forbidden()
+    for kinds, value, s, q in phrases.relations():
+        s, q = [x for x in s if C.form(x) not in shared], [x for x in q if C.form(x) not in shared]
+        if s and q:
+            yield kinds, value, s, q
+
+
+def clause_forms(names, kind_of_subject, held, value=None):
     """(key, kind, statements, questions) of a fresh relation between the subject and something"""
     global FORBIDDEN
     if FORBIDDEN is None:
         FORBIDDEN = forbidden()
     rng = names.rng
-    kind = rng.choice(C.KINDS)
-    c = C.Clause(rng, LEXICON[held], kind, kind_of_subject in ("person", "animal"), held, names.make(kind) if rng.random() < 0.5 else None)
+    kind = value or rng.choice(C.KINDS)
+    person, other = kind_of_subject in ("person", "animal"), names.make(kind) if rng.random() < 0.5 else None
+    if rng.random() < SENTENCES / (CLAUSES + SENTENCES):
+        relation = rng.choice(REAL[held])
+        c = C.Real(rng, LEXICON[held], kind, person, relation, held, other)
+        key = " ".join(relation[1:2] + relation[5:7])
+    else:
+        c = C.Clause(rng, LEXICON[held], kind, person, held, other)
+        key = c.noun if c.role == "noun" else f"{c.role} {c.verb} {c.noun}"
     s, q = [c.statement() for _ in range(4)], [c.question() for _ in range(3)]
+    s = [x.replace("{n} {v}", "{n}, {v}").replace("{v} {n}", "{v}, {n}") for x in s]  # where one name ends must be seen
     s = [x for x in s if C.form(x) not in FORBIDDEN] or [f"The {c.noun} of {{n}} is {{v}}."]
     q = [x for x in q if C.form(x) not in FORBIDDEN] or [f"What is the {c.noun} of {{n}}?"]
-    return c.noun if c.role == "noun" else f"{c.role} {c.verb} {c.noun}", kind, s, q
+    return key, kind, s, q
 
 
 class Relation:
     """One thing that can be said of a subject, with its wordings."""
 
-    def __init__(self, names, kind, test):
+    def __init__(self, names, kind, test, value=None):
         rng = names.rng
-        if LEXICON and (test == WIDE or not test and rng.random() < CLAUSES):
-            self.key, self.kind, self.statements, self.questions = clause_forms(names, kind, test == WIDE)
+        if LEXICON and (test == WIDE or not test and rng.random() < CLAUSES + SENTENCES):
+            self.key, self.kind, self.statements, self.questions = clause_forms(names, kind, test == WIDE, value)
             return
-        fitting = [k for k in relations_of(kind) if test != FRESH or k in W.FRESH]
+        if not test:
+            if not PHRASES:
+                PHRASES.extend(everyday())
+            everyday_ones = [p for p in PHRASES if kind in p[0] and (not value or p[1] == value)]
+            if everyday_ones and rng.random() < 0.4:
+                self.key, self.kind, self.statements, self.questions = rng.choice(everyday_ones)
+                self.key = self.statements[0]
+                return
+        fitting = [k for k in relations_of(kind) if (test != FRESH or k in W.FRESH) and (not value or W.RELATIONS[k][1] == value)]
         pairs = [p for p in {THIRD: W.THIRD, HAND: W.HAND}.get(test, ()) if kind in p[0].split()]
         if pairs and rng.random() < 0.7:
             _, self.kind, s, q = rng.choice(pairs)
@@ -249,8 +290,8 @@ class Relation:
             _, self.kind, s, q, s_test, q_test = W.RELATIONS[self.key]
             self.statements, self.questions = ([W.FRESH[self.key][0]], [W.FRESH[self.key][1]]) if test == FRESH else ([s_test], [q_test]) if test else (s, q)
         else:
-            self.kind = rng.choice(list(W.NOUNS) + ["person", "place", "thing"])
-            self.key = rng.choice(W.NOUNS[self.kind])
+            self.kind = value or rng.choice(list(W.NOUNS) + ["person", "place", "thing"])
+            self.key = rng.choice(W.NOUNS.get(self.kind) or W.NOUNS["thing"])
             if not test and ANY_WORDS and rng.random() < 0.5:  # any word may name a relation: it has to be found, not known
                 self.key = rng.choice(ANY_WORDS)
             ask = W.NOUN_QUESTIONS + (W.NOUN_WHO * 2 if self.kind == "person" else [])
@@ -291,7 +332,7 @@ def reworded(rng, form):
 
 def dressed(rng, form):
     """something beside the name or the value that belongs to neither"""
-    if not LEXICON or rng.random() > 0.3:
+    if not LEXICON or rng.random() > 0.15:
         return form
     w = LEXICON[False]
     c = C.Clause(rng, w, "thing", rng.random() < 0.5)
@@ -309,12 +350,14 @@ def dressed(rng, form):
     return capital(c.np() + " " + C.past(c.any_verb()) + rng.choice((" that ", " how ", ": "))) + (form if form.startswith("{") else lower_first(form))
 
 
-def say(rng, form, n, v, test):
+def say(rng, form, n, v, test, plain=False):
+    if plain:
+        return capital(form.format(n=n, v=v))
     if not test:
         form = dressed(rng, reworded(rng, form))
     text = form.format(n=n, v=v).rstrip(".")
     before = rng.choice(wordings(test, W.BEFORE, W.BEFORE_TEST, W.BEFORE_FRESH, W.BEFORE_THIRD, W.BEFORE_HAND))
-    if not test and before and rng.random() < 0.15:  # any few words may stand there
+    if not test and before and rng.random() < 0.06:  # any few words may stand there
         words = [rng.choice(W.ADJECTIVES + W.SPOTS + W.JOBS + W.GOODS) for _ in range(rng.randint(1, 3))]
         before = rng.choice(("In the {w}, ", "With {w}, ", "Near the {w}, ", "The {w} said that ", "Under the {w}, ", "It was {w}: ", "Because of {w}, ")).format(w=" ".join(words))
     after = rng.choice(wordings(test, W.AFTER, W.AFTER_TEST, W.AFTER_FRESH, W.AFTER_THIRD, W.AFTER_HAND))
@@ -349,39 +392,43 @@ def asked(rng, form):
 def ask(rng, form, n, test):
     if not test:
         form = asked(rng, form)
-        if LEXICON and rng.random() < 0.12:
+        if LEXICON and rng.random() < 0.05:
             c = C.Clause(rng, LEXICON[False], "thing", True)
             form = capital(rng.choice((c.pp(), rng.choice(c.w.adv), C.ing(c.any_verb()) + " " + c.np(), "if " + c.np() + " " + c.predicate(), "as " + c.np() + " " + c.predicate()))) + ", " + (
                 form if form.startswith("{") else lower_first(form))
     text = form.format(n=n)
     before = rng.choice(wordings(test, W.ASK_BEFORE, W.ASK_BEFORE_TEST, W.ASK_BEFORE_FRESH, W.ASK_BEFORE_THIRD, W.ASK_BEFORE_HAND))
-    return capital(before + (text[0].lower() + text[1:] if before.endswith(", ") else text))
+    return capital(before + (lower_first(text) if before.endswith(", ") and not form.startswith("{") else text))
 
 
 class Passage:
     """Some facts in a text, and the questions that can be asked of it."""
 
-    def __init__(self, names, facts, test=False, prose=None, filler=0.35):
+    def __init__(self, names, facts, test=False, prose=None, filler=0.35, close=False):
+        """`close`: plain statements whose values are of one kind, so that only the name, or what is said, tells them apart"""
         rng = names.rng
+        names.settle()
+        value = rng.choice(("person", "person", "place", "thing", "animalname", "tongue", "number", "code")) if close else None
+        only = rng.choice(SUBJECTS) if close and rng.random() < 0.5 else None
         self.rng, self.names, self.test = rng, names, test
         self.facts = []  # (subject, relation, value)
         used = set()
         while len(self.facts) < facts:
             shape = rng.random()
-            kind = rng.choice(SUBJECTS)
+            kind = only or rng.choice(SUBJECTS)
             room = facts - len(self.facts)
             if shape < 0.4:    # one subject, several relations
                 subject, count = names.subject(kind), rng.randint(1, min(room, 5))
                 made = {}
                 for _ in range(count):
-                    r = Relation(names, kind, test)
+                    r = Relation(names, kind, test, value)
                     made.setdefault(r.key, r)
                 batch = [(subject, r) for r in made.values()]
             elif shape < 0.8:  # several subjects, one relation: only the name tells which value is meant
-                r, count = Relation(names, kind, test), rng.randint(1, min(room, 4))
+                r, count = Relation(names, kind, test, value), rng.randint(1, min(room, 4))
                 batch = [(names.subject(kind), r) for _ in range(count)]
             else:
-                batch = [(names.subject(kind), Relation(names, kind, test))]
+                batch = [(names.subject(kind), Relation(names, kind, test, value))]
             for subject, r in batch:
                 v = names.make(r.kind)
                 if v in used or subject in used and shape >= 0.4 or v == subject:
@@ -393,15 +440,22 @@ class Passage:
         sentences, before = [], None
         for s, r, v in self.facts:
             form = rng.choice(r.statements)
-            if s == before and form.startswith("{n} ") and rng.random() < 0.2:  # as a person would go on
+            if not test and s == before and rng.random() < 0.25 and ("{n}'s " in form or " of {n} " in form or form.startswith("{n} ")):
+                if form.startswith("{n} ") and rng.random() < 0.6 and sentences[-1].startswith(capital(s)):  # two facts in one sentence
+                    sentences[-1] = sentences[-1].rstrip(".") + rng.choice((" and ", ", and ", " but ", ", but also ", "; it ", ", then ", " and also ")) + form[4:].format(n=s, v=v).rstrip(".") + "."
+                else:
+                    own = rng.choice(("its", "his", "her"))
+                    form = re.sub(r"(?i)the (\w+) of \{n\}", own + r" \1", form).replace("{n}'s", own)
+                    sentences.append(capital(form.format(n=rng.choice(("It", "He", "She")), v=v)))
+            elif s == before and form.startswith("{n} ") and rng.random() < 0.2:  # as a person would go on
                 sentences.append(form.format(n=rng.choice(("It", "It", "He", "She")), v=v))
             else:
-                sentences.append(say(rng, form, s, v, test))
-                if len(sentences) > 1 and form.startswith("{") and rng.random() < 0.08:
+                sentences.append(say(rng, form, s, v, test, close and rng.random() < 0.8))
+                if not close and len(sentences) > 1 and form.startswith("{") and rng.random() < 0.08:
                     last = sentences.pop()
                     sentences[-1] = sentences[-1].rstrip(".") + rng.choice((", and ", "; ", ", while ", ", but ")) + (last if s in last[:len(s)] or v in last[:len(v)] else lower_first(last))
             before = s
-        for _ in range(3):
+        for _ in range(0 if close else 3):
             if rng.random() < filler * min(1.0, facts / 3):
                 if prose and rng.random() < 0.6:
                     extra = rng.choice(prose)
@@ -464,12 +518,12 @@ def asked_rows(text, blocks):
     return {"turns": turns}
 
 
-def copy_rows(names, facts, count, prose, several=0.85):
+def copy_rows(names, facts, count, prose, several=0.85, close=False):
     """passages with questions; `several` is the share that asks more than one question of the same passage"""
     rng = names.rng
     for _ in range(count):
         k = rng.randint(*facts)
-        p = Passage(names, k, prose=prose)
+        p = Passage(names, k, prose=prose, close=close)
         text = (shots(names) if rng.random() < 0.05 else "") + f"Passage: {p.text}\n"
         if k > 2 and p.text.count(". ") > 1 and rng.random() < 0.1:  # several passage lines
             sentences = p.text.split(". ")
@@ -753,6 +807,7 @@ def forms():
     for _, _, s, q, s_test, q_test in W.RELATIONS.values():
         texts += s + q + [s_test, q_test]
     texts += [x for pair in W.FRESH.values() for x in pair] + W.FILLER_FRESH + W.FILLER_THIRD + W.FILLER_HAND + [x for p in W.THIRD + W.HAND for x in p[2:]]
+    texts += [x for _, _, s, q in everyday() for x in s + q]
     for nouns in W.NOUNS.values():
         for r in nouns:
             texts += [x.replace("{r}", r).replace("{verb}", verb) for x in W.VERB_STATEMENTS for verb in W.VERBS]
@@ -786,6 +841,8 @@ def main():
     ANY_WORDS.extend(prose["words"])
     if prose.get("lexicon"):
         LEXICON.update({held: C.Words(prose["lexicon"], held) for held in (False, True)})
+        real = C.real_relations(prose["sentences"], prose["lexicon"])
+        REAL.update({held: [r for r in real if C.held_word(" ".join(r[3:7])) == held] for held in (False, True)})
     sentences = prose["sentences"]
     short = [s for s in sentences if 20 < len(s) < 140]
     cut = len(short) // 20  # the tests have prose of their own
@@ -806,6 +863,7 @@ def main():
             (((1, 1), 40000), ((1, 2), 40000), ((2, 3), 40000), ((2, 4), 40000), ((3, 6), 40000), ((5, 12), 15000)), start=1):
         write(path(f"copy{i}.jsonl"), copy_rows(names(f"copy{i}"), facts, n(count), short))
         write(path(f"dev{i}.jsonl"), dev_rows(names(f"dev{i}"), facts, 200, short_test))
+    write(path("close.jsonl"), copy_rows(names("close"), (3, 8), n(40000), short, 1.0, True))
     words = prose["words"]
     sample = itertools.chain(({"text": t} for t in prose.get("texts", [])[::2]), repeat_rows(names("tok0"), n(2000), words, (2, 7)),
                              *(copy_rows(names(f"tok{k}"), (1, k), n(3000), short) for k in (2, 4)), do_rows(names("tok5"), n(3000), words),
