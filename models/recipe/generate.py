@@ -224,28 +224,35 @@ def forbidden():
     """the forms of all tests and of examples/: no training clause may equal one"""
     texts = [x for r in W.RELATIONS.values() for x in r[4:6]] + [x for pair in W.FRESH.values() for x in pair] + [x for p in W.HAND + W.THIRD for x in p[2:]]
     out = {C.form(t) for t in texts}
+    nouns = W.NOUN_TEST_STATEMENTS + W.NOUN_TEST_QUESTIONS + W.FRESH_NOUN_STATEMENTS + W.FRESH_NOUN_QUESTIONS + [x for pair in W.THIRD_NOUN for x in pair] + [s for s, _ in W.HAND_NOUN]
+    FORBIDDEN_NOUN.append(re.compile("|".join(C.form(t.replace("{r}", "NOUN")).replace("noun", "(a |the )?\\w+( \\w+)?") for t in nouns)))
     path = os.path.join(HERE, "..", "..", "examples")
     if os.path.exists(os.path.join(path, "generate.py")):
         out |= examples().forms()
     return out
 
 
-FORBIDDEN = None
+FORBIDDEN, FORBIDDEN_NOUN = None, []
+
+
+def allowed(form):
+    """may a training row have this wording?"""
+    global FORBIDDEN
+    if FORBIDDEN is None:
+        FORBIDDEN = forbidden()
+    form = C.form(form)
+    return form not in FORBIDDEN and not FORBIDDEN_NOUN[0].fullmatch(form)
 
 
 def everyday():
-    shared = forbidden()
     for kinds, value, s, q in phrases.relations():
-        s, q = [x for x in s if C.form(x) not in shared], [x for x in q if C.form(x) not in shared]
+        s, q = [x for x in s if allowed(x)], [x for x in q if allowed(x)]
         if s and q:
             yield kinds, value, s, q
 
 
 def clause_forms(names, kind_of_subject, held, value=None):
     """(key, kind, statements, questions) of a fresh relation between the subject and something"""
-    global FORBIDDEN
-    if FORBIDDEN is None:
-        FORBIDDEN = forbidden()
     rng = names.rng
     kind = value or rng.choice(C.KINDS)
     person, other = kind_of_subject in ("person", "animal"), names.make(kind) if rng.random() < 0.5 else None
@@ -258,8 +265,8 @@ def clause_forms(names, kind_of_subject, held, value=None):
         key = c.noun if c.role == "noun" else f"{c.role} {c.verb} {c.noun}"
     s, q = [c.statement() for _ in range(4)], [c.question() for _ in range(3)]
     s = [x.replace("{n} {v}", "{n}, {v}").replace("{v} {n}", "{v}, {n}") for x in s]  # where one name ends must be seen
-    s = [x for x in s if C.form(x) not in FORBIDDEN] or [f"The {c.noun} of {{n}} is {{v}}."]
-    q = [x for x in q if C.form(x) not in FORBIDDEN] or [f"What is the {c.noun} of {{n}}?"]
+    s = [x for x in s if allowed(x)] or [f"The {c.noun} of {{n}} is {{v}}."]
+    q = [x for x in q if allowed(x)] or [f"What is the {c.noun} of {{n}}?"]
     return key, kind, s, q
 
 
