@@ -410,7 +410,7 @@ AFTER_HAND = ["", "", "", ", if the diary is right", " without delay", ", so muc
 ASK_BEFORE_HAND = ["", "", "", "A short question: ", "Judging by the lines above, "]
 FILLER_HAND = ["The stove smoked a little.", "That was all the postman knew.", "Someone had torn out the next page.", "The dogs barked until morning."]
 
-# --- a third test, written when the first two had become known; its rows were looked at once, at the end ------
+# --- a third test, written when the first two had become known; its score was taken at the end only ------
 
 THIRD = [  # (kinds of subject, kind of value, statement, question)
     ("place group", "person", "The mayor of {n} is called {v}.", "What is the mayor of {n} called?"),
