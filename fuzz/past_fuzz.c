@@ -13,12 +13,8 @@ static void judge_all(fr_past *past)
     for (size_t i = 0; i < past->n && i < 8; i++) {
         FR_AUTO(fr_past_verdict) v = { 0 };
         fr_past_device *d = &past->devices[i];
-        double span_s = 0;
-        for (size_t k = 0; k < d->n; k++)
-            span_s =
-                fmax(span_s, fabs((double)(d->samples[k].unix_ns - d->samples[0].unix_ns)) * 1e-9);
-        if (span_s > 1e7 || fr_past_judge(d, &v, NULL) != 0)
-            continue; /* centuries have many hours */
+        if (fr_past_judge(d, &v, NULL) != 0)
+            continue;
         double sum = 0;
         for (size_t k = 0; k < v.n_buckets; k++)
             sum += v.buckets[k].work_j + v.buckets[k].idle_j;

@@ -22,6 +22,8 @@
 #define BUCKETS_A_LIFE 60
 #define TDP_UNSAID_W   300.0
 #define NS             1e9
+#define TIME_MOST_S    9000000000           /* in the year 2255; nanoseconds fit */
+#define SPAN_MOST_S    (20 * 366 * 86400.0) /* of one record */
 
 void fr_past_fini(fr_past *past)
 {
@@ -96,8 +98,8 @@ static time_t of_local(struct tm *parts, int64_t after_ns)
     struct tm guess = *parts;
     guess.tm_isdst = -1;
     time_t t = mktime(&guess), found = t;
-    if (t == (time_t)-1)
-        return t;
+    if (t <= 0 || t > TIME_MOST_S)
+        return -1;
     bool has = false;
     for (int hour = -1; hour <= 1; hour++) { /* earliest first */
         time_t at = t + hour * 3600;
@@ -116,8 +118,10 @@ bool fr_past_time(fr_str text, int64_t after_ns, int64_t *unix_ns)
     double seconds;
     text = fr_str_trim(text);
     if (fr_str_to_f64(text, &seconds)) {
+        if (!(seconds > 0 && seconds < TIME_MOST_S))
+            return false;
         *unix_ns = (int64_t)llround(seconds * NS);
-        return seconds > 0 && seconds < 9e9;
+        return true;
     }
     if (text.n == 0 || text.n >= sizeof s)
         return false;
@@ -150,8 +154,10 @@ bool fr_past_time(fr_str text, int64_t after_ns, int64_t *unix_ns)
         t = timegm(&parts) - (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
     else
         return false;
+    if (t <= 0 || t > TIME_MOST_S)
+        return false;
     *unix_ns = (int64_t)t * 1000000000 + (int64_t)(fraction * NS);
-    return t > 0;
+    return true;
 }
 
 /* ---- models of draw ---- */
@@ -523,6 +529,9 @@ int fr_past_judge(fr_past_device *d, fr_past_verdict *v, fr_err *err)
             "At least two samples with draw or utilization are needed; utilization needs a "
             "model: --accelerator or --instance names it.",
             "%s: no stretch of time whose draw is recorded or could be modelled", d->name);
+    if ((double)(v->end_unix_ns - v->start_unix_ns) / NS > SPAN_MOST_S)
+        return fr_fail(err, FR_E_FORMAT, "Is a time stamp wrong? Cut the record into parts.",
+                       "%s: the samples span more than twenty years", d->name);
     make_buckets(v, &bucket_ns);
     for (size_t i = 0; i < d->n; i++) {
         stretch s;

@@ -79,8 +79,10 @@ static bool time_of(const json_t *value, int64_t *unix_ns)
 {
     if (json_is_number(value)) {
         double seconds = json_number_value(value);
+        if (!(seconds > 0 && seconds < 9e9))
+            return false;
         *unix_ns = (int64_t)llround(seconds * 1e9);
-        return seconds > 0 && seconds < 9e9;
+        return true;
     }
     return json_is_string(value) && fr_past_time(fr_str_of(json_string_value(value)), 0, unix_ns);
 }

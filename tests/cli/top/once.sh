@@ -1,10 +1,11 @@
 # Not a terminal: one look and done. The shares and the lines for idle, interrupts and unseen work
 # add up to the machine, and a process that works is there.
 command -v python3 > /dev/null || { echo "no python3 to read it"; exit 77; }
-python3 -c 'while True: pass' & busy=$!
+python3 -c 'import time; end = time.time() + 60
+while time.time() < end: pass' & busy=$!
+trap 'kill $busy' EXIT
 "$FRUGAL" top --json --interval 1 --rows 0 --nvml none --intensity 100 > top.json || exit 1
 "$FRUGAL" top --interval 0.2 --nvml none > plain
-kill $busy
 BUSY=$busy python3 - <<'EOF'
 import json, os
 r = json.load(open("top.json"))

@@ -162,6 +162,7 @@ static void files_that_are_something_else_are_refused(void **state)
         "timestamp,name\n2026/11/22 12:00:00,x\n",
         "power.draw [W]\n5 W\n",
         "timestamp,power.draw\nyesterday,5 W\nlater,6 W\n",
+        "timestamp,power.draw\n1013/10/25 02:30:00,5 W\n9999/12/31 23:59:59,6 W\n",
         "timestamp,power.draw\n2026/11/22 12:00:00,-5 W\n2026/11/22 12:00:01,1e99 W\n",
     };
     for (size_t i = 0; i < FR_COUNT_OF(BAD); i++) {
