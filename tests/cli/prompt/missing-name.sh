@@ -1,0 +1,2 @@
+printf 'Hello\n  {nmae}' > ask.txt
+"$FRUGAL" prompt render ask.txt --set name=Ada

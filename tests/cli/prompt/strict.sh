@@ -1,0 +1,2 @@
+printf 'Hello {{ nmae }}' > ask.jinja
+"$FRUGAL" prompt render ask.jinja --set name=Ada && echo . && "$FRUGAL" prompt render ask.jinja --set name=Ada --strict
