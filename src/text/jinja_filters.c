@@ -351,6 +351,8 @@ FILTER(do_filesizeformat)
     double f = 0;
     char text[48];
     bool binary = fr_jarg_bool(r, arg[0], false);
+    if (v.kind == FR_JV_UNDEFINED)
+        return fr_jr_fail(r, "%.*s", FR_STR_F(v.undefined->message));
     if (fr_jv_is_number(v))
         f = fr_jv_number(v);
     else if (v.kind != FR_JV_STR || !text_to_f64(fr_jv_bytes(v), &f))

@@ -309,7 +309,9 @@ fr_jv fr_jv_percent(fr_jr *r, fr_jv format, fr_jv values)
             rest = percent_one(r, &b, &p, (fr_str){ rest.at + 1, rest.n - 1 });
     }
     size_t most = values.kind == FR_JV_TUPLE ? values.list->n : 1;
-    bool mapping = values.kind == FR_JV_DICT || values.kind == FR_JV_LIST || p.named;
+    /* what has items may leave some unused */
+    bool mapping = values.kind == FR_JV_DICT || values.kind == FR_JV_LIST ||
+                   values.kind == FR_JV_RANGE || values.kind == FR_JV_UNDEFINED || p.named;
     if (r->code == 0 && p.used < most && !mapping)
         return fr_jr_fail(r, "not all arguments converted during string formatting");
     fr_jv out = fr_jb_str(&b);

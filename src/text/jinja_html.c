@@ -73,6 +73,8 @@ FILTER(do_xmlattr)
     UNUSED;
     fr_jb b = { 0 };
     bool space = fr_jarg_bool(r, arg[0], true);
+    if (v.kind == FR_JV_UNDEFINED)
+        return fr_jr_fail(r, "%.*s", FR_STR_F(v.undefined->message));
     if (v.kind != FR_JV_DICT)
         return fr_jr_fail(r, "'%s' object has no attribute 'items'", fr_jv_type(v));
     for (size_t i = 0; i < v.dict->n && r->code == 0; i++) {
