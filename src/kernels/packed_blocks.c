@@ -171,9 +171,11 @@ static void iq4_nl_put(const fr_block *from, uint8_t *block)
  * i / 32-th pair of bits. `bit` says where the two go in the code. */
 static void add_pairs(const uint8_t *at, int8_t *code, int bit)
 {
-    for (size_t i = 0; i < 256; i++) {
-        size_t byte = i / 128 * 32 + i % 32, pair = i % 128 / 32;
-        code[i] = (int8_t)(code[i] | (at[byte] >> (2 * pair) & 3) << bit);
+    for (size_t run = 0; run < 8; run++) { /* 32 values that share a place in their bytes */
+        const uint8_t *from = at + run / 4 * 32;
+        for (size_t i = 0; i < 32; i++)
+            code[32 * run + i] =
+                (int8_t)(code[32 * run + i] | (from[i] >> (run % 4 * 2) & 3) << bit);
     }
 }
 
@@ -189,8 +191,9 @@ static void put_pairs(const int *code, uint8_t *at, int bit)
 /* One bit a value: value i lies in byte i mod 32, bit i / 32. */
 static void add_planes(const uint8_t *at, int8_t *code, int bit)
 {
-    for (size_t i = 0; i < 256; i++)
-        code[i] = (int8_t)(code[i] | (at[i % 32] >> (i / 32) & 1) << bit);
+    for (size_t run = 0; run < 8; run++)
+        for (size_t i = 0; i < 32; i++)
+            code[32 * run + i] = (int8_t)(code[32 * run + i] | (at[i] >> run & 1) << bit);
 }
 
 static void put_planes(const int *code, uint8_t *at, int bit)
@@ -404,6 +407,16 @@ const fr_packing *fr_packing_of(fr_format format)
     return NULL;
 }
 
+static void spread(const int8_t *code, float scale, float least, bool offsets, float *to, size_t n)
+{
+    if (offsets)
+        for (size_t i = 0; i < n; i++)
+            to[i] = scale * (float)code[i] - least;
+    else
+        for (size_t i = 0; i < n; i++)
+            to[i] = scale * (float)code[i];
+}
+
 void fr_packed_to_f32(const fr_packing *p, const void *from, float *to, size_t n)
 {
     const uint8_t *block = from;
@@ -413,8 +426,7 @@ void fr_packed_to_f32(const fr_packing *p, const void *from, float *to, size_t n
         int8_t code[FR_BLOCK_VALUES_MOST];
         p->scales(block, scale, least);
         p->codes(block, code);
-        for (size_t g = 0; g < p->groups; g++)
-            for (size_t i = g * each; i < (g + 1) * each; i++, to++)
-                *to = p->offsets ? scale[g] * (float)code[i] - least[g] : scale[g] * (float)code[i];
+        for (size_t g = 0; g < p->groups; g++, to += each)
+            spread(code + g * each, scale[g], least[g], p->offsets, to, each);
     }
 }
