@@ -23,7 +23,29 @@
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^" WS                \
     "\\p{L}\\p{N}]+[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" NOSPACE ")|" SPACE "+"
 
-enum { MAX_PATTERNS = 4 };
+/* GPT-4o's and Mistral's Tekken: words end where lower case is followed by upper case. */
+#define CASED(suffix)                                                                              \
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"     \
+    "+" suffix "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{"   \
+               "Lo}\\p{M}]*" suffix
+#define BEHIND_CASED(digits)                                                                       \
+    "|" digits "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n/]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" NOSPACE     \
+    ")|" SPACE "+"
+#define ENGLISH "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+
+/* BigScience's BLOOM and its heirs: runs of what is neither white space nor these marks. */
+#define BLOOM_WORDS                                                                                \
+    " ?[^(" WS "|.,!?\\x{2026}\\x{3002}\\x{FF0C}\\x{3001}\\x{0964}\\x{06D4}\\x{060C})]+"
+
+/* DeepSeek: Chinese and Japanese apart, then words; punctuation may begin a Latin word. */
+#define CJK3 "[\\x{4E00}-\\x{9FA5}\\x{3040}-\\x{309F}\\x{30A0}-\\x{30FF}]+"
+#define CJK1 "[\\x{4E00}-\\x{9FA5}\\x{0800}-\\x{4E00}\\x{AC00}-\\x{D7FF}]+"
+#define DEEPSEEK3_WORDS                                                                            \
+    "[!\"#$%&'()*+,\\-./"                                                                          \
+    ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]"                \
+    "+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" NOSPACE ")|" SPACE "+"
+
+enum { MAX_PATTERNS = 5 };
 
 /* Names as in tokenizer.ggml.pre. */
 typedef struct {
@@ -35,13 +57,20 @@ typedef struct {
 static const pre_row ROWS[] = {
     { "default", { "[\\p{P}$+<=>^~|]+", GPT2_WORDS, "\\p{N}+", "[0-9][0-9][0-9]" } },
     { "gpt-2 phi-2 jina-es jina-de gigachat jina-v2-es jina-v2-de a.x-4.0 mellum mpt olmo jais "
-      "roberta-bpe",
+      "roberta-bpe exaone4 trillion modern-bert granite-docling",
       { GPT2_WORDS "|" SPACE "+" } },
     { "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2",
       { LLAMA3_WORDS("\\p{N}{1,3}") },
       .whole_words = true },
-    { "dbrx smaug-bpe", { LLAMA3_WORDS("\\p{N}{1,3}") } },
-    { "qwen2 stablelm2 hunyuan deepseek-r1-qwen megrez", { LLAMA3_WORDS("\\p{N}") } },
+    { "dbrx smaug-bpe chatglm-bpe", { LLAMA3_WORDS("\\p{N}{1,3}") } },
+    { "qwen2 stablelm2 hunyuan deepseek-r1-qwen megrez grok-2", { LLAMA3_WORDS("\\p{N}") } },
+    { "gpt-4o llama4 minimax-m2", { CASED(ENGLISH) BEHIND_CASED("\\p{N}{1,3}") } },
+    { "tekken", { CASED("") BEHIND_CASED("\\p{N}") }, .whole_words = true },
+    { "falcon", { "[\\p{P}$+<=>^~|`]+", GPT2_WORDS, "[0-9][0-9][0-9]" } },
+    { "deepseek-v3 hunyuan-dense", { "\\p{N}{1,3}", CJK3, DEEPSEEK3_WORDS } },
+    { "deepseek-coder", { "[\\r\\n]", SPACE "?\\p{L}+", SPACE "?\\p{P}+", CJK1, "\\p{N}" } },
+    { "bloom poro-chat gpt3-finnish", { BLOOM_WORDS } },
+    { "viking", { BLOOM_WORDS, "\\p{N}" } },
     { "smollm starcoder refact command-r codeshell exaone minerva-7b",
       { "\\p{N}", GPT2_WORDS "|" SPACE "+" } },
 };

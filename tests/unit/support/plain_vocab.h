@@ -28,8 +28,8 @@ static inline char *unhex(fr_str hex, size_t *n)
     return out;
 }
 
-/* NULL when the file is not there. */
-static inline fr_tokenizer *plain_vocab_open(const char *path, fr_err *err)
+/* NULL when the file is not there. instead: a pre-tokenizer instead of the file's own, or NULL. */
+static inline fr_tokenizer *plain_vocab_open_as(const char *path, const char *instead, fr_err *err)
 {
     fr_buf text = { 0 };
     if (fr_file_read(path, (size_t)1 << 28, &text, err) != 0) {
@@ -91,6 +91,8 @@ static inline fr_tokenizer *plain_vocab_open(const char *path, fr_err *err)
     v.scores = scores;
     v.types = types;
     v.merges = merges;
+    if (instead != NULL)
+        v.pre = instead;
     fr_tokenizer *t = NULL;
     fr_tokenizer_new(&v, &t, err);
     for (size_t i = 0; i < v.n; i++)
@@ -103,6 +105,11 @@ static inline fr_tokenizer *plain_vocab_open(const char *path, fr_err *err)
     free(merges);
     fr_buf_fini(&text);
     return t;
+}
+
+static inline fr_tokenizer *plain_vocab_open(const char *path, fr_err *err)
+{
+    return plain_vocab_open_as(path, NULL, err);
 }
 
 #endif

@@ -2,8 +2,9 @@
  *
  * Without arguments: the small vocabularies in tests/fixtures/text, whose ids HF tokenizers and
  * SentencePiece gave (make_golden.py beside them), and the published test strings of real
- * vocabularies where ../shared has them. With arguments VOCAB LINES: any other pair of files of
- * that form; tests/fixtures/text/compare_random.py runs it so on random Unicode strings. */
+ * vocabularies where ../shared has them. With arguments VOCAB LINES [PRE]: any other pair of
+ * files of that form; tests/fixtures/text/compare_random.py runs it so on random Unicode strings.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,15 +71,20 @@ static size_t compare(const fr_tokenizer *t, const char *lines_path, size_t *n_l
     return wrong;
 }
 
-static void holds_for(const char *vocab_path, const char *lines_path)
+static void holds_as(const char *vocab_path, const char *pre, const char *lines_path)
 {
     fr_err err = { 0 };
-    FR_AUTOPTR(fr_tokenizer) t = plain_vocab_open(vocab_path, &err);
+    FR_AUTOPTR(fr_tokenizer) t = plain_vocab_open_as(vocab_path, pre, &err);
     if (t == NULL)
         fail_msg("%s", err.what);
     size_t n = 0;
     assert_int_equal(compare(t, lines_path, &n), 0);
     assert_true(n > 0);
+}
+
+static void holds_for(const char *vocab_path, const char *lines_path)
+{
+    holds_as(vocab_path, NULL, lines_path);
 }
 
 #define FIXTURE(name) FR_SOURCE_DIR "/tests/fixtures/text/" name
@@ -95,6 +101,19 @@ static void llama_3_splitting_gives_the_ids_of_hf_tokenizers(void **state)
     holds_for(FIXTURE("bpe_llama3.vocab"), FIXTURE("bpe_llama3.lines"));
 }
 
+/* One vocabulary, whose merges cross all boundaries, so that every split shows. */
+static void each_kind_of_splitting_gives_the_ids_of_hf_tokenizers(void **state)
+{
+    (void)state;
+    static const char *const KINDS[] = { "gpt-4o",         "tekken", "falcon", "deepseek-v3",
+                                         "deepseek-coder", "bloom",  "viking" };
+    for (size_t i = 0; i < FR_COUNT_OF(KINDS); i++) {
+        char path[256];
+        snprintf(path, sizeof(path), FIXTURE("bpe_%s.lines"), KINDS[i]);
+        holds_as(FIXTURE("bpe_across.vocab"), KINDS[i], path);
+    }
+}
+
 static void spm_gives_the_ids_of_sentencepiece(void **state)
 {
     (void)state;
@@ -109,9 +128,9 @@ static void spm_without_bytes_gives_the_ids_of_sentencepiece(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3) {
+    if (argc == 3 || argc == 4) {
         fr_err err = { 0 };
-        FR_AUTOPTR(fr_tokenizer) t = plain_vocab_open(argv[1], &err);
+        FR_AUTOPTR(fr_tokenizer) t = plain_vocab_open_as(argv[1], argc == 4 ? argv[3] : NULL, &err);
         if (t == NULL) {
             fprintf(stderr, "%s\n", err.what);
             return 1;
@@ -123,6 +142,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(byte_level_bpe_gives_the_ids_of_hf_tokenizers),
         cmocka_unit_test(llama_3_splitting_gives_the_ids_of_hf_tokenizers),
+        cmocka_unit_test(each_kind_of_splitting_gives_the_ids_of_hf_tokenizers),
         cmocka_unit_test(spm_gives_the_ids_of_sentencepiece),
         cmocka_unit_test(spm_without_bytes_gives_the_ids_of_sentencepiece),
     };
