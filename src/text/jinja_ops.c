@@ -505,7 +505,7 @@ static fr_jv own_item(fr_jr *r, fr_jv of, fr_jv key)
     if (i < 0 || i >= n)
         return FR_JV_ABSENT;
     if (of.kind == FR_JV_RANGE)
-        return fr_jv_int(of.range->start + i * of.range->step);
+        return fr_jv_int(fr_jv_range_at(of.range, i));
     if (of.kind != FR_JV_STR)
         return of.list->at[i];
     fr_jr_step(r, of.n / 64);
@@ -588,12 +588,22 @@ fr_jv fr_jv_slice(fr_jr *r, fr_jv of, fr_jv start_v, fr_jv stop_v, fr_jv step_v)
         part.markup = of.markup;
         return part;
     }
+    if (of.kind == FR_JV_RANGE) {
+        step = FR_MAX(FR_MIN(step, n + 1), -n - 1); /* a longer one takes the first item as well */
+        int64_t far = step > 0 ? stop - start : start - stop, by = step > 0 ? step : -step;
+        fr_jv_range *part = fr_jm_alloc(&r->mem, sizeof(*part));
+        *part = (fr_jv_range){ .start = fr_jv_range_at(of.range, start),
+                               .stop = fr_jv_range_at(of.range, stop),
+                               .step = (int64_t)((uint64_t)of.range->step * (uint64_t)step),
+                               .n = far > 0 ? (size_t)((far - 1) / by + 1) : 0 };
+        return (fr_jv){ .kind = FR_JV_RANGE, .range = part };
+    }
     fr_jb b = { 0 };
     fr_jv from = of, list = FR_JV_NOTHING;
-    if (of.kind == FR_JV_STR || of.kind == FR_JV_RANGE)
+    if (of.kind == FR_JV_STR)
         from = fr_jv_listed(r, of);
     if (of.kind != FR_JV_STR)
-        list = fr_jv_list_new(r, of.kind == FR_JV_RANGE ? FR_JV_LIST : of.kind);
+        list = fr_jv_list_new(r, of.kind);
     for (int64_t i = start; (step < 0 ? i > stop : i < stop) && fr_jr_step(r, 1);) {
         if (of.kind == FR_JV_STR)
             fr_jb_put(r, &b, fr_jv_bytes(from.list->at[i]));

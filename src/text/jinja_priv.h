@@ -108,6 +108,12 @@ struct fr_jv_range {
     size_t n;
 };
 
+/* Item i; the products may pass 64 bits where the sum does not. */
+static inline int64_t fr_jv_range_at(const fr_jv_range *range, int64_t i)
+{
+    return (int64_t)((uint64_t)range->start + (uint64_t)i * (uint64_t)range->step);
+}
+
 struct fr_jv_method {
     const fr_jinja_row *row;
     fr_jv object;

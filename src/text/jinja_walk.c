@@ -74,7 +74,7 @@ static bool next_indexed(fr_jr *r, fr_jv_iter *it, fr_jv *out)
     if (of.kind == FR_JV_LIST || of.kind == FR_JV_TUPLE)
         *out = of.list->at[i];
     else if (of.kind == FR_JV_RANGE)
-        *out = fr_jv_int(of.range->start + (int64_t)i * of.range->step);
+        *out = fr_jv_int(fr_jv_range_at(of.range, (int64_t)i));
     else
         *out = view_item(r, of, i);
     return true;
