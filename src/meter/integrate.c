@@ -163,7 +163,7 @@ void fr_channel_integrate(fr_channel *c, const fr_delta *delta, const fr_window 
     part.capacity_s = delta->has_share ? delta->capacity_s : w.capacity_s;
     memset(&c->standin, 0, sizeof c->standin);
     c->has_gap |= delta->gap;
-    if (c->is_counted && !delta->ok && !delta->gap) {
+    if (!delta->ok && !delta->gap) {
         c->standin = part; /* a silent counter is not zero; what it counted meanwhile comes later */
         return;
     }

@@ -109,6 +109,7 @@ static fr_window take_window(fr_meter *m, int64_t now, bool thoroughly)
     m->missed += (uint64_t)fr_tree_sample(m->tree, thoroughly, &busy_s, &tree_s);
     fr_window w = { .dt_s = (double)(now - m->sampled_ns) * 1e-9, .tree_s = tree_s - m->tree_s };
     w.capacity_s = w.dt_s * m->host.n_threads;
+    w.is_border = thoroughly;
     w.is_whole = fr_tree_is_unseen(m->tree);
     double counted_s = isnan(busy_s) || isnan(m->busy_s) ? w.tree_s : fmax(busy_s - m->busy_s, 0);
     w.busy_s = fmax(counted_s - m->debt_s, w.tree_s);
@@ -131,7 +132,7 @@ static void sample(fr_meter *m, bool thoroughly)
             SENSORS[i]->sample(m->states[i], &window, &deltas[m->first[i]]);
     }
     for (size_t i = 0; i < m->bench.n_channels; i++) {
-        m->missed += !deltas[i].ok && !m->channels[i].is_apart;
+        m->missed += !deltas[i].ok && m->channels[i].is_counted && !m->channels[i].is_apart;
         fr_channel_integrate(&m->channels[i], &deltas[i], &window);
         if (deltas[i].has_share && m->channels[i].kind == FR_DEVICE_GPU) {
             m->gpu_s += deltas[i].busy_s * deltas[i].share.mid;

@@ -19,6 +19,7 @@ typedef struct {
     double busy_s;     /* CPU time of everybody; at least the tree's */
     double tree_s;     /* CPU time of the tree */
     double capacity_s; /* logical processors x dt_s */
+    bool is_border;    /* somebody wants to know by now; else what is slow to read may wait */
     bool is_whole;     /* the tree cannot be seen: all of the machine is charged */
 } fr_window;
 
@@ -120,6 +121,8 @@ typedef struct {
 int fr_sysfile_open(fr_sysfile *f, bool is_moved, const char *fmt, ...) FR_PRINTF(3, 4);
 int fr_sysfile_read(fr_sysfile *f, int64_t *out);
 void fr_sysfile_close(fr_sysfile *f);
+/** All of it, up to size - 1 bytes, and a 0 behind; how many, or -1. */
+long fr_sysfile_block(fr_sysfile *f, char *out, size_t size);
 /** First line of a file, trimmed; "" when it cannot be read. */
 bool fr_sysfile_text(char *out, size_t size, const char *fmt, ...) FR_PRINTF(3, 4);
 /** Curve of a GPU between rest and most_w (0: unknown), by gpu_idle_of_tdp_ratio. */

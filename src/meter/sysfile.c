@@ -10,21 +10,28 @@
 #include "base/file.h"
 #include "meter/meter_priv.h"
 
-int fr_sysfile_read(fr_sysfile *f, int64_t *out)
+long fr_sysfile_block(fr_sysfile *f, char *out, size_t size)
 {
-    char text[32];
     int fd = f->fd >= 0 ? f->fd : open(f->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno;
-    ssize_t n = pread(fd, text, sizeof text - 1, 0);
-    int error = n < 0 ? errno : 0;
-    if (f->fd < 0 && !f->is_moved && error == 0)
+        return -1;
+    ssize_t n = pread(fd, out, size - 1, 0);
+    int error = errno;
+    if (f->fd < 0 && !f->is_moved && n >= 0)
         f->fd = fd;
     else if (f->fd < 0)
         close(fd);
+    errno = error;
+    out[n < 0 ? 0 : n] = '\0';
+    return n;
+}
+
+int fr_sysfile_read(fr_sysfile *f, int64_t *out)
+{
+    char text[32];
+    long n = fr_sysfile_block(f, text, sizeof text);
     if (n < 0)
-        return error;
-    text[n] = '\0';
+        return errno;
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);

@@ -9,29 +9,31 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "meter/meter_priv.h"
 #include "tables/tables.h"
 
-#define FILE_MOST    ((size_t)1 << 18)
+#define TEXT_BYTES   16384 /* of some hundred interfaces */
+#define LOOK_EVERY_S 1.0
 #define REFERENCE_GB 100.0 /* a second: what the curve calls full */
 #define J_PER_KWH    3.6e6
 
 typedef struct {
-    char path[300];
+    fr_sysfile dev; /* net/dev */
+    char text[TEXT_BYTES];
     double bytes;
+    double since_s, tree_s, busy_s; /* since the last look */
 } network;
 
 /* Received and sent so far; false: cannot be read. */
-static bool read_bytes(const char *path, double *bytes)
+static bool read_bytes(network *net, double *bytes)
 {
-    FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST };
     bool any = false;
     *bytes = 0;
-    if (fr_file_read(path, FILE_MOST - 1, &text, NULL) != 0)
+    long n = fr_sysfile_block(&net->dev, net->text, sizeof net->text);
+    if (n <= 0)
         return false;
-    fr_str rest = fr_buf_str(&text), line, name;
+    fr_str rest = { net->text, (size_t)n }, line, name;
     while (fr_str_next(&rest, '\n', &line)) {
         char numbers[256];
         unsigned long long received, sent;
@@ -47,16 +49,29 @@ static bool read_bytes(const char *path, double *bytes)
     return any;
 }
 
+static void begin(network *n, const fr_bench *bench)
+{
+    n->dev = (fr_sysfile){ .fd = -1, .is_moved = bench->is_moved };
+    snprintf(n->dev.path, sizeof n->dev.path, "%.256s/net/dev", bench->procfs);
+}
+
+static void network_close(void *state)
+{
+    network *n = state;
+    fr_sysfile_close(&n->dev);
+    free(n);
+}
+
 static void network_open(fr_bench *bench, void **state)
 {
     static const double AT[FR_CURVE_POINTS] = { 0, 0.1, 0.5, 1 };
     network *n = FR_NEW(network);
     *state = NULL;
-    snprintf(n->path, sizeof n->path, "%.256s/net/dev", bench->procfs);
+    begin(n, bench);
     fr_channel *c =
-        read_bytes(n->path, &n->bytes) ? fr_bench_add(bench, FR_DEVICE_NETWORK, "network") : NULL;
+        read_bytes(n, &n->bytes) ? fr_bench_add(bench, FR_DEVICE_NETWORK, "network") : NULL;
     if (c == NULL) {
-        free(n);
+        network_close(n);
         return;
     }
     fr_constant kwh_per_gb = fr_constant_of("network_kwh_per_gb");
@@ -72,30 +87,29 @@ static void network_sample(void *state, const fr_window *window, fr_delta *delta
 {
     network *n = state;
     double now, before = n->bytes;
-    double mid = window->is_whole     ? 1
-                 : window->busy_s > 0 ? FR_MIN(window->tree_s / window->busy_s, 1)
-                                      : 0;
-    if (read_bytes(n->path, &now))
+    n->since_s += window->dt_s;
+    n->tree_s += window->tree_s;
+    n->busy_s += window->busy_s;
+    deltas[0] = (fr_delta){ .has_share = true, .capacity_s = n->since_s };
+    if (!window->is_border && n->since_s < LOOK_EVERY_S)
+        return;
+    double mid = window->is_whole ? 1 : n->busy_s > 0 ? FR_MIN(n->tree_s / n->busy_s, 1) : 0;
+    if (read_bytes(n, &now))
         n->bytes = now;
-    deltas[0] = (fr_delta){ .ok = true,
-                            .has_share = true,
-                            .share = { window->is_whole ? 1 : 0, mid, 1 },
-                            .capacity_s = window->dt_s };
+    deltas[0].ok = true;
+    deltas[0].share = (fr_range){ window->is_whole ? 1 : 0, mid, 1 };
     double gb = FR_MAX(n->bytes - before, 0) * 1e-9; /* an interface that went takes its count */
-    deltas[0].busy_s = FR_MIN(gb / REFERENCE_GB, window->dt_s);
-}
-
-static void network_close(void *state)
-{
-    free(state);
+    deltas[0].busy_s = FR_MIN(gb / REFERENCE_GB, n->since_s);
+    n->since_s = n->tree_s = n->busy_s = 0;
 }
 
 static void network_survey(fr_bench *bench, fr_sensor_state *out)
 {
-    char path[300];
     double bytes;
-    snprintf(path, sizeof path, "%.256s/net/dev", bench->procfs);
-    out->usable = read_bytes(path, &bytes);
+    network *n = FR_NEW(network);
+    begin(n, bench);
+    out->usable = read_bytes(n, &bytes);
+    network_close(n);
     snprintf(out->found, sizeof out->found, "%g kWh/GB between machines",
              fr_constant_of("network_kwh_per_gb").mid);
 }

@@ -18,7 +18,8 @@
 #include "tables/tables.h"
 
 #define DISKS_MOST   64
-#define FILE_MOST    ((size_t)1 << 18)
+#define TEXT_BYTES   16384 /* of some hundred interfaces */
+#define LOOK_EVERY_S 1.0
 #define SECTOR_BYTES 512.0
 #define BYTES_PER_TB 1e12
 
@@ -30,7 +31,9 @@ typedef struct {
 } disk;
 
 typedef struct {
-    char path[300]; /* of diskstats */
+    fr_sysfile stats; /* diskstats */
+    char text[TEXT_BYTES];
+    double since_s, tree_s, busy_s; /* since the last look */
     disk at[DISKS_MOST];
     size_t n;
 } disks;
@@ -38,12 +41,12 @@ typedef struct {
 /* Busy time of every disk that is known; how many lines fitted. */
 static size_t read_busy(disks *all, double *worked_s)
 {
-    FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST };
     size_t seen = 0;
     *worked_s = 0;
-    if (fr_file_read(all->path, FILE_MOST - 1, &text, NULL) != 0)
+    long n = fr_sysfile_block(&all->stats, all->text, sizeof all->text);
+    if (n <= 0)
         return 0;
-    fr_str rest = fr_buf_str(&text), line;
+    fr_str rest = { all->text, (size_t)n }, line;
     while (fr_str_next(&rest, '\n', &line)) {
         char copy[256], name[32];
         unsigned long long busy_ms;
@@ -71,9 +74,10 @@ static void find(const fr_bench *bench, disks *all)
     char **names = NULL;
     size_t n = 0;
     double worked_s;
-    snprintf(all->path, sizeof all->path, "%.256s/diskstats", bench->procfs);
+    all->stats = (fr_sysfile){ .fd = -1, .is_moved = bench->is_moved };
+    snprintf(all->stats.path, sizeof all->stats.path, "%.256s/diskstats", bench->procfs);
     snprintf(root, sizeof root, "%.256s/block", bench->sysfs);
-    if (!fr_file_exists(all->path) || fr_dir_list(root, &names, &n, NULL) != 0)
+    if (!fr_file_exists(all->stats.path) || fr_dir_list(root, &names, &n, NULL) != 0)
         return;
     for (size_t i = 0; i < n && all->n < DISKS_MOST; i++) {
         disk *d = &all->at[all->n];
@@ -118,6 +122,13 @@ static double size_of(const disks *all)
     return tb;
 }
 
+static void storage_close(void *state)
+{
+    disks *all = state;
+    fr_sysfile_close(&all->stats);
+    free(all);
+}
+
 static void storage_open(fr_bench *bench, void **state)
 {
     disks *all = FR_NEW(disks);
@@ -125,7 +136,7 @@ static void storage_open(fr_bench *bench, void **state)
     find(bench, all);
     fr_channel *c = all->n > 0 ? fr_bench_add(bench, FR_DEVICE_STORAGE, "storage") : NULL;
     if (c == NULL) {
-        free(all);
+        storage_close(all);
         return;
     }
     curve_of(all, &c->curve);
@@ -138,20 +149,18 @@ static void storage_sample(void *state, const fr_window *window, fr_delta *delta
 {
     disks *all = state;
     double worked_s;
-    double mid = window->is_whole     ? 1
-                 : window->busy_s > 0 ? FR_MIN(window->tree_s / window->busy_s, 1)
-                                      : 0;
+    all->since_s += window->dt_s;
+    all->tree_s += window->tree_s;
+    all->busy_s += window->busy_s;
+    deltas[0] = (fr_delta){ .has_share = true, .capacity_s = all->since_s * (double)all->n };
+    if (!window->is_border && all->since_s < LOOK_EVERY_S)
+        return; /* at rest, until the next look finds all that was done */
+    double mid = window->is_whole ? 1 : all->busy_s > 0 ? FR_MIN(all->tree_s / all->busy_s, 1) : 0;
     read_busy(all, &worked_s);
-    deltas[0] = (fr_delta){ .ok = true,
-                            .has_share = true,
-                            .share = { window->is_whole ? 1 : 0, mid, 1 },
-                            .capacity_s = window->dt_s * (double)all->n };
+    deltas[0].ok = true;
+    deltas[0].share = (fr_range){ window->is_whole ? 1 : 0, mid, 1 };
     deltas[0].busy_s = FR_MIN(worked_s, deltas[0].capacity_s);
-}
-
-static void storage_close(void *state)
-{
-    free(state);
+    all->since_s = all->tree_s = all->busy_s = 0;
 }
 
 static void storage_survey(fr_bench *bench, fr_sensor_state *out)
@@ -164,7 +173,7 @@ static void storage_survey(fr_bench *bench, fr_sensor_state *out)
     snprintf(out->found, sizeof out->found, "%zu disk%s of %.3g TB: %.3g to %.3g W", all->n,
              all->n == 1 ? "" : "s", size_of(all), curve.at_w[0].mid,
              curve.at_w[FR_CURVE_POINTS - 1].mid);
-    free(all);
+    storage_close(all);
 }
 
 const fr_sensor fr_sensor_model_storage = { .name = "model storage",
