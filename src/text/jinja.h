@@ -12,7 +12,7 @@
  *     json_decref(vars);
  *
  * What there is: every statement of Jinja2 but include, import, extends (a template here stands
- * alone) and autoescape; all filters but random, lipsum, pprint and urlize; all tests; the methods
+ * alone) and autoescape true; all filters but random, lipsum, pprint and urlize; all tests; the methods
  * of str, list, tuple and dict that change nothing. Numbers, lists and dicts print as in Python.
  * Characters are code points. Integers have 64 bits; beyond is an error, never a wrong number.
  *

@@ -1075,8 +1075,16 @@ static fr_jn *parse_simple(parser *p, const fr_jk *tag)
             next(p);
         return n;
     }
-    if (fr_str_is(tag->text, "autoescape"))
-        return refuse(p, tag->at, "'autoescape' is for web pages and not known here");
+    if (fr_str_is(tag->text, "autoescape")) { /* off is how it is anyway */
+        n = node(p, FR_JN_WITH, next(p)->at);
+        fr_jn *on = parse_expression(p, true);
+        if (p->code == 0 &&
+            (on->kind != FR_JN_CONST || on->value.kind != FR_JV_BOOL || on->value.truth))
+            return refuse(p, tag->at,
+                          "'autoescape' that may be on is for web pages and not known here");
+        parse_to(p, &n->body, "endautoescape");
+        return n;
+    }
     return NULL;
 }
 
