@@ -18,12 +18,15 @@
 #include "meter/meter_priv.h"
 #include "tables/tables.h"
 
-#define SHARE_EVERY_S  1.0
-#define POWER_PERIOD_S 0.1
-#define SAMPLES_MOST   256
-#define USERS_MOST     256
-#define MJ_PER_J       1e3
-#define MW_PER_W       1e3
+#define SHARE_EVERY_S   1.0
+#define POWER_PERIOD_S  0.1
+#define COMPARE_S       30.0
+#define COMPARE_LEAST_J 100.0
+#define COMPARE_MOST    0.25 /* power is sampled and may be an average of a second */
+#define SAMPLES_MOST    256
+#define USERS_MOST      256
+#define MJ_PER_J        1e3
+#define MW_PER_W        1e3
 
 /* The parts of NVML's interface that are used, as its reference states them. */
 typedef struct nvml_device *nvml_device;
@@ -68,6 +71,9 @@ typedef struct {
     bool has_counter, is_partitioned;
     unsigned long long last_mj;
     double last_w, since_s; /* power at, and time since, the last good reading */
+    /* beside the counter: power integrated over the same time, and whether it was told */
+    double beside_w, beside_since_s, beside_j, beside_counted_j, beside_s;
+    bool disagrees;
     double share_age_s;
     unsigned long long seen_us;
     fr_range share;
@@ -160,7 +166,7 @@ static void add_gpu(gpus *all, unsigned index)
         fr_bench_note(all->bench, "gpu-%u %.40s has no readable power", index, name);
         return;
     }
-    g.last_w = has_power ? power_mw / MW_PER_W : NAN;
+    g.last_w = g.beside_w = has_power ? power_mw / MW_PER_W : NAN;
     g.is_partitioned =
         nvml->mig_mode != NULL && nvml->mig_mode(g.handle, &mode, &pending) == 0 && mode == 1;
     if (g.is_partitioned)
@@ -204,6 +210,35 @@ static void nvml_open(fr_bench *bench, void **state)
         return;
     }
     *state = all;
+}
+
+/*
+ * The counter and the power that the same driver tells should agree. After half a minute with some
+ * joules in it, one note says when they are further apart than both their errors.
+ */
+static void compare(gpus *all, size_t index, double dt_s, const fr_delta *counted)
+{
+    gpu *g = &all->gpus[index];
+    unsigned now_mw;
+    fr_delta by_power = { 0 };
+    double now_w = all->nvml.power_mw(g->handle, &now_mw) == 0 ? now_mw / MW_PER_W : NAN;
+    fr_delta_by_power(&g->beside_w, &g->beside_since_s, now_w, dt_s, &by_power);
+    if (!counted->ok || !by_power.ok || g->disagrees) { /* unlike windows are not compared */
+        g->beside_j = g->beside_counted_j = g->beside_s = 0;
+        return;
+    }
+    g->beside_j += by_power.counted_j;
+    g->beside_counted_j += counted->counted_j;
+    g->beside_s += dt_s;
+    if (g->beside_s < COMPARE_S || g->beside_j < COMPARE_LEAST_J)
+        return;
+    double ratio = g->beside_counted_j / g->beside_j;
+    if (fabs(ratio - 1) > COMPARE_MOST) {
+        g->disagrees = true;
+        fr_bench_note(all->bench, "gpu-%zu: its energy counter says %.2f times what its power does",
+                      index, ratio);
+    }
+    g->beside_j = g->beside_counted_j = g->beside_s = 0;
 }
 
 /* Joules since the last good reading. */
@@ -329,6 +364,8 @@ static void nvml_sample(void *state, const fr_window *window, fr_delta *deltas)
         gpu *g = &all->gpus[i];
         nvml_utilization utilization;
         count(&all->nvml, g, window->dt_s, &deltas[i]);
+        if (g->has_counter)
+            compare(all, i, window->dt_s, &deltas[i]);
         g->share_age_s += window->dt_s;
         if (g->share_age_s >= SHARE_EVERY_S) {
             g->share_age_s = 0;

@@ -191,6 +191,29 @@ static void a_driver_that_is_absent_or_broken_is_no_error(void **state)
     tree_free(&t);
 }
 
+/* 100 W told, 200 J a second counted: one of the two is wrong, and it is said once. */
+static void a_counter_that_disagrees_with_the_power_is_told_of(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    driver->gpus[0].power_mw = 100000;
+    for (unsigned factor = 1; factor <= 2; factor++) {
+        fr_meter *m = tree_meter(&t, ROOT_PID, library);
+        fr_reading r = tree_read(m);
+        for (int i = 0; i < 70; i++) {
+            driver->gpus[0].energy_mj += 100000 * factor;
+            tree_pass(&t, 1, 0);
+            r = tree_read(m);
+        }
+        close_to(device(&r, GPU_0)->machine_j, 7000 * factor, 1e-6); /* the counter is taken */
+        const char *said = strstr(r.note, "counter says 2.00 times");
+        assert_true((said != NULL) == (factor == 2));
+        assert_true(said == NULL || strstr(said + 1, "counter says") == NULL);
+        fr_meter_close(m);
+    }
+    tree_free(&t);
+}
+
 static void eight_gpus_are_eight_devices(void **state)
 {
     (void)state;
@@ -222,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup(a_partitioned_gpu_is_never_charged_the_board, reset),
         cmocka_unit_test_setup(a_gpu_that_falls_silent_is_modelled_until_it_answers, reset),
         cmocka_unit_test_setup(a_driver_that_is_absent_or_broken_is_no_error, reset),
+        cmocka_unit_test_setup(a_counter_that_disagrees_with_the_power_is_told_of, reset),
         cmocka_unit_test_setup(eight_gpus_are_eight_devices, reset),
     };
     return cmocka_run_group_tests(tests, load_driver, NULL);
