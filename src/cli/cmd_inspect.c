@@ -143,6 +143,7 @@ static int put_json(fr_cli *cli, const inspected *f)
         "parameters", (json_int_t)f->parameters, "tensor_bytes", (json_int_t)f->tensor_bytes);
     if (f->gguf != NULL) {
         json_object_set_new(whole, "version", json_integer(fr_gguf_version(f->gguf)));
+        json_object_set_new(whole, "files", json_integer((json_int_t)fr_gguf_n_parts(f->gguf)));
         json_object_set_new(whole, "size_bytes",
                             json_integer((json_int_t)fr_gguf_size_bytes(f->gguf)));
     }
@@ -183,7 +184,9 @@ static void print_all(const inspected *f, bool list)
     printf("%s: ", f->path);
     if (f->gguf != NULL)
         printf("GGUF version %u, ", fr_gguf_version(f->gguf));
-    else
+    if (f->gguf != NULL && fr_gguf_n_parts(f->gguf) > 1)
+        printf("%zu files, ", fr_gguf_n_parts(f->gguf));
+    if (f->gguf == NULL)
         printf("safetensors, ");
     printf("%zu tensors, %llu parameters, %s\n", n_tensors(f), (unsigned long long)f->parameters,
            size_text(f->tensor_bytes, size));

@@ -119,7 +119,10 @@ static void packed_weights_give_logits_within_the_rounding_of_their_format(void 
     static const struct {
         fr_format format;
         double bound; /* of the range; twice what was seen when this was written */
-    } CASES[] = { { FR_FORMAT_F16, 1e-3 }, { FR_FORMAT_BF16, 1e-2 }, { FR_FORMAT_Q8_0, 3e-2 } };
+    } CASES[] = { { FR_FORMAT_F16, 1e-3 },
+                  { FR_FORMAT_BF16, 1e-2 },
+                  { FR_FORMAT_Q8_0, 3e-2 },
+                  { FR_FORMAT_Q5_1, 0.3 } };
     read_golden("logits.f32", want, sizeof(want));
     for (size_t i = 0; i < FR_COUNT_OF(CASES); i++) {
         FR_AUTOPTR(fr_model) m = open_in(CASES[i].format);
@@ -157,8 +160,9 @@ static void a_token_has_the_same_bits_in_any_chunk_and_any_batch(void **state)
 {
     (void)state;
     static float whole[N * VOCAB], parts[N * VOCAB];
-    static const fr_format FORMATS[] = { FR_FORMAT_F32, FR_FORMAT_F16, FR_FORMAT_BF16,
-                                         FR_FORMAT_Q8_0 };
+    static const fr_format FORMATS[] = { FR_FORMAT_F32,   FR_FORMAT_F16,  FR_FORMAT_BF16,
+                                         FR_FORMAT_Q8_0,  FR_FORMAT_Q4_0, FR_FORMAT_Q5_1,
+                                         FR_FORMAT_IQ4_NL };
     for (size_t f = 0; f < FR_COUNT_OF(FORMATS); f++) {
         FR_AUTOPTR(fr_model) m = open_in(FORMATS[f]);
         fr_row rows[N];
