@@ -124,12 +124,10 @@ const fr_command FR_COMMAND_prompt = {
                 "transformers does\n"
                 "frugal prompt render ask.jinja --vars - --strict < vars.json  # no variable may "
                 "be missing\n",
-    .more =
-        "Jinja is rendered to the byte as Jinja2 does in the way that transformers sets it up for "
-        "chat\n"
-        "templates (trim_blocks, lstrip_blocks, sandbox, raise_exception, strftime_now); with\n"
-        "--keep-newlines as plain Jinja2. A .json or .yaml FILE is a prompt as LangChain saves it. "
-        "Templates\n"
-        "are held in bounds of steps, nesting, memory and output: one that never ends is an error.",
+    .more = "Jinja is rendered to the byte as Jinja2 does in the way that transformers sets\n"
+            "it up for chat templates (trim_blocks, lstrip_blocks, sandbox,\n"
+            "raise_exception, strftime_now); with --keep-newlines as plain Jinja2. A .json or\n"
+            ".yaml FILE is a prompt as LangChain saves it. Templates are held in bounds of\n"
+            "steps, nesting, memory and output: one that never ends is an error (status 3).",
     .subcommands = SUBCOMMANDS,
 };

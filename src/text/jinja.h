@@ -12,9 +12,10 @@
  *     json_decref(vars);
  *
  * What there is: every statement of Jinja2 but include, import, extends (a template here stands
- * alone) and autoescape true; all filters but random, lipsum, pprint and urlize; all tests; the methods
- * of str, list, tuple and dict that change nothing. Numbers, lists and dicts print as in Python.
- * Characters are code points. Integers have 64 bits; beyond is an error, never a wrong number.
+ * alone) and autoescape true; all filters but random, lipsum, pprint and urlize; all tests; the
+ * methods of str, list, tuple and dict that change nothing. Numbers, lists and dicts print as in
+ * Python. Characters are code points. Integers have 64 bits; beyond is an error, never a wrong
+ * number.
  *
  * A template may be hostile: steps, nesting, memory and output are bounded, and it sees nothing
  * but its variables and, through strftime_now(), the clock.
@@ -76,8 +77,8 @@ int fr_jinja_render(const fr_jinja *t, const json_t *vars, fr_buf *out, fr_err *
 int fr_jinja_format(fr_str template, const char *name, const json_t *vars, fr_buf *out,
                     fr_err *err);
 
-/** Whether the template names a variable that it does not set itself on the way (as far as can be
- * told without running it): "tools", "enable_thinking". */
+/** Whether a variable of that name stands anywhere in the template: "tools", "enable_thinking". It
+ * may be one that the template sets itself. */
 bool fr_jinja_mentions(const fr_jinja *t, const char *variable);
 
 #endif
