@@ -27,7 +27,7 @@
 #define CASED(suffix)                                                                              \
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"     \
     "+" suffix "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{"   \
-               "Lo}\\p{M}]*" suffix
+    "Lo}\\p{M}]*" suffix
 #define BEHIND_CASED(digits)                                                                       \
     "|" digits "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n/]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" NOSPACE     \
     ")|" SPACE "+"
