@@ -70,6 +70,14 @@ static void put_metadata(fr_gguf_out *o, const fr_weights *w, const fr_save_opti
         fr_gguf_put_all(o, options->base);
 }
 
+/* Factors of rotary positions, which are not trained but belong to the model. */
+static void put_positions(fr_gguf_out *o, const fr_gguf *base)
+{
+    const fr_tensor *t = fr_gguf_tensor(base, "rope_freqs.weight");
+    if (t != NULL)
+        fr_gguf_put_tensor(o, "rope_freqs.weight", t->format, t->dims, t->n_dims, t->data);
+}
+
 int fr_save_gguf(const fr_weights *w, const fr_save_options *options, const char *path, fr_err *err)
 {
     FR_AUTOPTR(fr_gguf_out) o = fr_gguf_out_new();
@@ -88,6 +96,8 @@ int fr_save_gguf(const fr_weights *w, const fr_save_options *options, const char
         fr_gguf_put_tensor(o, name, format->format, dims, p->slot->rows == FR_DIM_ONE ? 1 : 2,
                            kept[i]);
     }
+    if (options->base != NULL && w->frequencies != NULL) /* the base's own positions were used */
+        put_positions(o, options->base);
     const int rc = fr_gguf_write(o, path, err);
     for (size_t i = 0; i < w->n_params; i++)
         free(kept[i]);
