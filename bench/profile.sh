@@ -4,7 +4,7 @@
 set -e
 top=$(cd "$(dirname "$0")/.." && pwd); build=${1:-$top/build}; runs=${2:-7}
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
-i=0; while [ $i -lt 12 ]; do cat "$top/README.md"; i=$((i + 1)); done | head -c 80000 > "$work/text"
+i=0; while [ $i -lt 12 ]; do cat "$top/README.md"; i=$((i + 1)); done | head -c 40000 > "$work/text"
 cpu() { # seconds of the steps' own operations are not asked: all of the program is
     /usr/bin/time -f "%U %S" -o "$work/t" "$build/frugal" perplexity -m "$top/models/frugal-tiny.gguf" -f "$work/text" \
         -t 1 --ledger "" --quiet "$@" > /dev/null

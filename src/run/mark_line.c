@@ -47,6 +47,8 @@ static void take_name(fr_str from, char out[FR_MARK_NAME])
         from.at += room;
         from.n -= room;
     }
+    while (n > 0 && out[n - 1] == ' ') /* where it was cut */
+        n--;
     out[n] = '\0';
 }
 
