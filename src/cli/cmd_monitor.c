@@ -51,6 +51,8 @@ typedef struct {
     bool once;
     fr_watch *running;
     fr_sink *sinks[SINKS_MOST];
+    fr_sink_stats
+        looked[SINKS_MOST]; /* before the board is begun: a sink locks itself, then the board */
     size_t n_sinks;
     fr_served *engines[ENGINES_MOST];
     fr_served_counts counts[ENGINES_MOST];
@@ -364,8 +366,7 @@ static void put_ours(void *user, fr_board *board, const fr_reading *window)
     monitor *m = user;
     put_engines(m, board, window);
     for (size_t i = 0; i < m->n_sinks; i++) {
-        fr_sink_stats now;
-        fr_sink_look(m->sinks[i], &now);
+        const fr_sink_stats now = m->looked[i];
         const char *kind = fr_sink_kind(m->sinks[i]);
         if (strcmp(kind, "prometheus") == 0)
             continue; /* nothing is sent there: others come */
@@ -388,6 +389,8 @@ static int watch(fr_cli *cli, monitor *m, fr_err *err)
         double span_s = fmin(m->interval_s, m->for_s - passed_s);
         FR_TRY(fr_watch_wait(m->running, span_s, -1, &woken, err));
         read_engines(cli, m);
+        for (size_t i = 0; i < m->n_sinks; i++)
+            fr_sink_look(m->sinks[i], &m->looked[i]);
         FR_TRY(fr_watch_step(m->running, err));
         for (size_t i = 0; i < m->n_sinks; i++)
             fr_sink_put(m->sinks[i]);
