@@ -51,7 +51,7 @@ static guess guess_of(const fr_data *rows)
         sorted[i] = &rows->at[i];
         bytes += (double)rows->at[i].output.n / (double)rows->n;
     }
-    qsort(sorted, rows->n, sizeof(*sorted), by_output);
+    fr_sort(sorted, rows->n, sizeof(*sorted), by_output);
     size_t distinct = rows->n != 0;
     for (size_t i = 1; i < rows->n; i++)
         distinct += !fr_str_equal(sorted[i]->output, sorted[i - 1]->output);

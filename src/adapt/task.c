@@ -515,7 +515,7 @@ static int set_leaks_aside(fr_task *task, fr_err *err)
     keyed *keys = FR_NEW_N(keyed, n);
     for (size_t i = 0; i < n; i++)
         keys[i] = (keyed){ input_key(task->eval.at[i].input), i };
-    qsort(keys, n, sizeof(*keys), by_key);
+    fr_sort(keys, n, sizeof(*keys), by_key);
     fr_data kept = { 0 };
     size_t leaks = 0;
     char named[96] = "";

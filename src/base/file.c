@@ -214,7 +214,7 @@ int fr_dir_list(const char *path, char ***names, size_t *n, fr_err *err)
     }
     closedir(dir);
     if (count != 0)
-        qsort(list, count, sizeof(*list), by_name);
+        fr_sort(list, count, sizeof(*list), by_name);
     *names = list;
     *n = count;
     return 0;

@@ -72,3 +72,9 @@ char *fr_dup_f(const char *fmt, ...)
     va_end(again);
     return text;
 }
+
+void fr_sort(void *at, size_t n, size_t each, int (*order)(const void *, const void *))
+{
+    if (n > 1)
+        qsort(at, n, each, order);
+}

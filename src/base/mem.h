@@ -34,4 +34,7 @@ char *fr_dup_f(const char *fmt, ...) FR_PRINTF(1, 2);
         }                                                                                          \
     } while (0)
 
+/** qsort() that may be given nothing at all: an array of no elements need not be there. */
+void fr_sort(void *at, size_t n, size_t each, int (*order)(const void *, const void *));
+
 #endif

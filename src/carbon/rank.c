@@ -196,7 +196,7 @@ int fr_regions_rank(const fr_region_query *query, fr_region **out, size_t *n, fr
         if (is_wanted(q, fr_buf_text(&codes), &region))
             regions[(*n)++] = region;
     }
-    qsort(regions, *n, sizeof *regions, compare);
+    fr_sort(regions, *n, sizeof *regions, compare);
     *out = regions;
     return 0;
 }

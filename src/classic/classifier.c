@@ -26,7 +26,7 @@ void row_weigh(feature_row *row, uint32_t *counts, size_t n, const float *idf,
     double square[2] = { 0.0, 0.0 };
     row->n = 0;
     if (n > 1)
-        qsort(counts, n, sizeof(*counts), number_order);
+        fr_sort(counts, n, sizeof(*counts), number_order);
     for (size_t i = 0, j; i < n; i = j) {
         for (j = i; j < n && counts[j] == counts[i]; j++) {
         }

@@ -40,7 +40,7 @@ static op *sum_up(const fr_trace *t, size_t *n_out)
         if (ops[i].n > 0)
             ops[n++] = ops[i];
     }
-    qsort(ops, n, sizeof ops[0], most_first);
+    fr_sort(ops, n, sizeof ops[0], most_first);
     *n_out = n;
     return ops;
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "base/mem.h"
 
 #define BAR_CELLS    10
 #define HEAD_ROWS    3 /* title, machine, place */
@@ -166,7 +167,7 @@ static void put_devices(page *p, const fr_top_state *s)
     size_t n = s->window->n_devices, room = n;
     for (size_t i = 0; i < n; i++)
         order[i] = &s->window->devices[i];
-    qsort(order, n, sizeof order[0], by_watts);
+    fr_sort(order, n, sizeof order[0], by_watts);
     if (p->look->rows > 0)
         room = FR_MIN(n, (size_t)FR_MAX(FR_MIN(DEVICES_MOST, p->look->rows / 3), 1));
     put_line(p, REVERSE, "%-20s %8s %13s %4s %-10s  %-8s  %-*s", "DEVICE", "WATTS", "RANGE", "USE",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "infer/infer_priv.h"
+#include "base/mem.h"
 
 static bool before(fr_choice a, fr_choice b)
 {
@@ -93,7 +94,7 @@ static size_t keep_top_p(fr_choice *choices, size_t n, double top_p, float best,
         if (weight(choices[i], best, temperature) >= floor)
             choices[kept++] = choices[i];
     }
-    qsort(choices, kept, sizeof(*choices), by_likelihood);
+    fr_sort(choices, kept, sizeof(*choices), by_likelihood);
     double reached = 0;
     for (size_t i = 0; i < kept; i++) {
         reached += weight(choices[i], best, temperature);
@@ -139,7 +140,7 @@ static size_t keep_typical(fr_choice *choices, size_t n, double typical_p, float
     double sum = 0, reached = 0;
     for (size_t i = 0; i < n; i++)
         sum += weight(choices[i], best, temperature);
-    s.log_sum = log(sum);
+    s.log_sum = log(fmax(sum, 1)); /* the best one gives 1 itself */
     for (size_t i = 0; i < n; i++) {
         double p = weight(choices[i], best, temperature) / sum;
         s.entropy -= p > 0 ? p * log(p) : 0;
@@ -176,7 +177,7 @@ int32_t fr_sample(const fr_sampling *sampling, const float *logits, size_t n_voc
     if (typical)
         n = keep_typical(choices, n, sampling->typical_p, best, temperature);
     if (sampling->top_k > 0 || sampling->top_p > 0 || typical) /* else they still are in order */
-        qsort(choices, n, sizeof(*choices), by_id);
+        fr_sort(choices, n, sizeof(*choices), by_id);
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += weight(choices[i], best, temperature);

@@ -145,7 +145,7 @@ static void list_pids(fr_census *c)
     }
     close(fd);
     if (!is_sorted) /* the kernel lists by number; other file systems do not */
-        qsort(c->pids, c->n_pids, sizeof c->pids[0], by_number);
+        fr_sort(c->pids, c->n_pids, sizeof c->pids[0], by_number);
 }
 
 /* ---- groups ---- */

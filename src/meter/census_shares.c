@@ -160,7 +160,7 @@ static void add_to_group(fr_census_group *g, const fr_census_process *p)
 static size_t order_groups(fr_census *c)
 {
     size_t n = 0, *moved = FR_NEW_N(size_t, c->n_groups);
-    qsort(c->group_rows, c->n_groups, sizeof c->group_rows[0], most_first_group);
+    fr_sort(c->group_rows, c->n_groups, sizeof c->group_rows[0], most_first_group);
     for (size_t i = 0; i < c->n_groups; i++) {
         if (c->group_rows[i].n_processes == 0)
             continue;
@@ -225,7 +225,7 @@ void fr_census_share(fr_census *c, fr_meter *meter, const fr_reading *window, fr
     }
     free(charged);
     size_t n_groups = order_groups(c);
-    qsort(c->rows, c->n_now, sizeof c->rows[0], most_first);
+    fr_sort(c->rows, c->n_now, sizeof c->rows[0], most_first);
     double unseen_s = fmax(c->busy_s - seen_s, 0);
     *out = (fr_census_view){
         .duration_s = window->duration_s,

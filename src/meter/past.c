@@ -327,7 +327,7 @@ static double usual_distance_s(const fr_past_device *d)
         if (d->samples[i].unix_ns > d->samples[i - 1].unix_ns)
             distances[n++] = (double)(d->samples[i].unix_ns - d->samples[i - 1].unix_ns) / NS;
     }
-    qsort(distances, n, sizeof distances[0], by_value);
+    fr_sort(distances, n, sizeof distances[0], by_value);
     double median = n > 0 ? distances[n / 2] : 0;
     free(distances);
     return median;
@@ -392,7 +392,7 @@ static double lowest_w(const fr_past_device *d)
         if (isfinite(d->samples[i].power_w))
             watts[n++] = d->samples[i].power_w;
     }
-    qsort(watts, n, sizeof watts[0], by_value);
+    fr_sort(watts, n, sizeof watts[0], by_value);
     if (n > 0)
         low = watts[n / 20];
     free(watts);
@@ -466,7 +466,7 @@ static double percentile(const fr_past_device *d, double at)
         if (isfinite(d->samples[i].utilization_ratio))
             values[n++] = d->samples[i].utilization_ratio;
     }
-    qsort(values, n, sizeof values[0], by_value);
+    fr_sort(values, n, sizeof values[0], by_value);
     if (n > 0)
         out = values[(size_t)(at * (double)(n - 1) + 0.5)];
     free(values);
@@ -501,7 +501,7 @@ int fr_past_judge(fr_past_device *d, fr_past_verdict *v, fr_err *err)
 {
     *v = (fr_past_verdict){ .memory_most = NAN };
     if (d->n > 0)
-        qsort(d->samples, d->n, sizeof d->samples[0], by_time);
+        fr_sort(d->samples, d->n, sizeof d->samples[0], by_time);
     put_together(d);
     draw_model m = { .error_ratio = fr_constant_of("nvml_power_error_ratio").high };
     if (d->kind == FR_DEVICE_CPU) {

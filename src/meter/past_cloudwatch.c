@@ -189,7 +189,7 @@ static json_t *dimensions_json(const char *const *dimensions)
 static char *question(const fr_past_query *q, const char *next)
 {
     json_t *queries = json_array();
-    for (size_t i = 0; q->metrics[i] != NULL && i < METRICS_MOST; i++) {
+    for (size_t i = 0; i < METRICS_MOST && q->metrics[i] != NULL; i++) {
         char id[16];
         snprintf(id, sizeof id, "m%zu", i);
         json_t *metric = json_pack("{s:s, s:s, s:o}", "Namespace", q->name_space, "MetricName",

@@ -134,7 +134,7 @@ static int parse(fr_safetensors *s, const uint8_t *bytes, size_t n, fr_err *err)
             read_tensor(s, name, row, bytes + n - data_bytes, data_bytes, &s->tensors[s->n], err));
         s->n++;
     }
-    qsort(s->tensors, s->n, sizeof(*s->tensors), by_name);
+    fr_sort(s->tensors, s->n, sizeof(*s->tensors), by_name);
     return 0;
 }
 

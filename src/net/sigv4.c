@@ -129,7 +129,7 @@ static void put_query(fr_buf *out, fr_str query)
         put_encoded(&one, value, "%");
         pieces[n++] = fr_buf_take(&one);
     }
-    qsort(pieces, n, sizeof pieces[0], by_text);
+    fr_sort(pieces, n, sizeof pieces[0], by_text);
     for (size_t i = 0; i < n; i++) {
         *strchr(pieces[i], '\1') = '=';
         fr_buf_put_f(out, "%s%s", i > 0 ? "&" : "", pieces[i]);
@@ -199,7 +199,7 @@ static void add_header(header_list *list, fr_str name, fr_str value)
  * one line, values in the order they came in. The list is freed. */
 static void put_headers(header_list *list, fr_buf *lines, fr_buf *names)
 {
-    for (size_t i = 1; i < list->n; i++) /* stable, which qsort() is not */
+    for (size_t i = 1; i < list->n; i++) /* stable, which fr_sort() is not */
         for (size_t k = i; k > 0 && by_name(&list->at[k], &list->at[k - 1]) < 0; k--) {
             char *swap = list->at[k];
             list->at[k] = list->at[k - 1];

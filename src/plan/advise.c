@@ -172,8 +172,7 @@ int fr_advise(const fr_advise_options *o, fr_advice_list *out, size_t *n_runs, f
     look_at_machine(o, &facts);
     for (size_t i = 0; i < fr_advise_rules_n && rc == 0; i++)
         fr_advise_rules[i].look(&facts, out);
-    if (out->n > 1)
-        qsort(out->at, out->n, sizeof *out->at, order);
+    fr_sort(out->at, out->n, sizeof *out->at, order);
     *n_runs = facts.n;
     free(facts.at);
     return rc;

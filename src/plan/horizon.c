@@ -120,7 +120,7 @@ size_t fr_horizon_crossings(const fr_horizon *h, const fr_option_cost *options, 
             }
         }
     }
-    qsort(p.at, p.n, sizeof(*p.at), by_value);
+    fr_sort(p.at, p.n, sizeof(*p.at), by_value);
     size_t found = 0, before = n;
     for (size_t k = 0; k + 1 < p.n; k++) { /* between two points nothing changes */
         if (p.at[k + 1] - p.at[k] <= p.at[k] * 1e-12)

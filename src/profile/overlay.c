@@ -65,11 +65,11 @@ static void put(stretches *s, int64_t start_ns, int64_t end_ns, uint32_t event)
 static stretches innermost(const fr_trace *t)
 {
     stretches out = { 0 };
-    entry *order = FR_NEW_N(entry, t->n_events), stack[DEPTH_MOST];
+    entry *order = FR_NEW_N(entry, t->n_events), stack[DEPTH_MOST] = { 0 };
     for (size_t i = 0; i < t->n_events; i++)
         order[i] =
             (entry){ t->events[i].start_ns, t->events[i].end_ns, t->events[i].track, (uint32_t)i };
-    qsort(order, t->n_events, sizeof order[0], by_track_and_time);
+    fr_sort(order, t->n_events, sizeof order[0], by_track_and_time);
     size_t depth = 0;
     int64_t at_ns = 0; /* up to here the track's time is given */
     for (size_t i = 0; i <= t->n_events; i++) {
@@ -92,7 +92,7 @@ static stretches innermost(const fr_trace *t)
             stack[depth++] = now;
     }
     free(order);
-    qsort(out.at, out.n, sizeof out.at[0], by_start);
+    fr_sort(out.at, out.n, sizeof out.at[0], by_start);
     return out;
 }
 

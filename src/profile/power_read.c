@@ -178,7 +178,7 @@ int fr_power_of_run(fr_ledger *l, const char *run_id, const char *kind, bool wit
     fr_bucket *all = NULL;
     size_t n = 0, cap = 0;
     int rc = collect(l, run_id, &all, &n, &cap, 0, err);
-    qsort(all, n, sizeof all[0], by_start);
+    fr_sort(all, n, sizeof all[0], by_start);
     if (rc == 0)
         take_buckets(all, n, kind, with_idle, out);
     fr_buckets_free(all, n);

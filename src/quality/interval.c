@@ -57,7 +57,7 @@ static fr_interval bootstrap(const double *x, size_t n, uint64_t seed)
             sum += x[fr_random_below(n, seed, FR_RANDOM_BOOTSTRAP, b, i)];
         means[b] = sum / (double)n;
     }
-    qsort(means, RESAMPLES, sizeof(*means), number_order);
+    fr_sort(means, RESAMPLES, sizeof(*means), number_order);
     fr_interval ci = { .value = mean_of(x, n),
                        .low = percentile(means, RESAMPLES, 0.025),
                        .high = percentile(means, RESAMPLES, 0.975),
@@ -165,7 +165,7 @@ fr_interval fr_interval_ratio(const double *a, size_t n_a, const double *b, size
         for (size_t i = 0; i < RESAMPLES; i++)
             ratios[i] =
                 mean_resampled(b, n_b, seed, 2 * i) / mean_resampled(a, n_a, seed, 2 * i + 1) - 1;
-        qsort(ratios, RESAMPLES, sizeof(*ratios), number_order);
+        fr_sort(ratios, RESAMPLES, sizeof(*ratios), number_order);
         out.low = percentile(ratios, RESAMPLES, 0.025);
         out.high = percentile(ratios, RESAMPLES, 0.975);
         free(ratios);

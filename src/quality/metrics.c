@@ -73,9 +73,9 @@ static int word_order(const void *left, const void *right)
 static size_t n_common(words a, words b)
 {
     if (a.n > 1)
-        qsort(a.at, a.n, sizeof(*a.at), word_order);
+        fr_sort(a.at, a.n, sizeof(*a.at), word_order);
     if (b.n > 1)
-        qsort(b.at, b.n, sizeof(*b.at), word_order);
+        fr_sort(b.at, b.n, sizeof(*b.at), word_order);
     size_t i = 0, j = 0, same = 0;
     while (i < a.n && j < b.n) {
         int order = word_order(&a.at[i], &b.at[j]);

@@ -170,7 +170,7 @@ static void finish(filling *f, fr_documents *out)
                                     .text = { out->memory + p->text, p->text_n },
                                     .title = { out->memory + p->title, p->title_n } };
     }
-    qsort(out->at, out->n, sizeof(*out->at), by_id);
+    fr_sort(out->at, out->n, sizeof(*out->at), by_id);
 }
 
 int fr_documents_load(const char *path, fr_documents *out, fr_err *err)

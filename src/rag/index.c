@@ -136,7 +136,7 @@ static int in_order(const fr_document *documents, size_t n, const fr_document **
     for (size_t i = 0; i < n; i++)
         order[i] = &documents[i];
     if (n > 1)
-        qsort(order, n, sizeof(*order), by_id);
+        fr_sort(order, n, sizeof(*order), by_id);
     for (size_t i = 1; i < n; i++) {
         if (fr_str_equal(order[i - 1]->id, order[i]->id))
             return fr_fail(err, FR_E_USAGE, "Give each document an id of its own.",

@@ -202,7 +202,7 @@ static int by_end(const void *a, const void *b)
 static void spread(end_label *labels, size_t n, double top, double bottom)
 {
     const double LEAST = 14;
-    qsort(labels, n, sizeof(*labels), by_end);
+    fr_sort(labels, n, sizeof(*labels), by_end);
     for (size_t i = 0; i < n; i++) {
         double above = i > 0 ? labels[i - 1].label_y + LEAST : top;
         labels[i].label_y = FR_MAX(labels[i].end_y, above);

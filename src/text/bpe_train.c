@@ -347,7 +347,7 @@ static void merge_pair(training *t, uint32_t at, int32_t id, fr_ids *risen)
     for (uint32_t i = 0; i < n; i++)
         merge_in_word(t, words[i], left, right, id, risen);
     free(words);
-    qsort(risen->at, risen->n, sizeof(*risen->at), by_number);
+    fr_sort(risen->at, risen->n, sizeof(*risen->at), by_number);
     for (size_t i = 0; i < risen->n; i++) {
         if (i == 0 || risen->at[i] != risen->at[i - 1])
             heap_push(t, (uint32_t)risen->at[i]);

@@ -183,7 +183,7 @@ static int32_t intern_found(fr_matcher *m)
     if (m->n_found == 0 && !m->accepts)
         return DEAD;
     if (m->n_found > 1)
-        qsort(m->found, m->n_found, sizeof(*m->found), by_config);
+        fr_sort(m->found, m->n_found, sizeof(*m->found), by_config);
     size_t slot = state_slot(m, m->found, m->n_found, m->accepts);
     if (m->state_table[slot] >= 0)
         return m->state_table[slot];

@@ -241,7 +241,7 @@ static void settle_spans(parser *p, size_t from, bool negated)
     span *all = FR_NEW_N(span, n + 1);
     if (n > 0)
         memcpy(all, p->spans + from, n * sizeof(*all));
-    qsort(all, n, sizeof(*all), by_first);
+    fr_sort(all, n, sizeof(*all), by_first);
     for (size_t i = 0; i < n; i++) {
         if (kept > 0 && all[i].first <= all[kept - 1].last + 1)
             all[kept - 1].last = FR_MAX(all[kept - 1].last, all[i].last);

@@ -54,7 +54,8 @@ FILTER(do_reverse)
     UNUSED;
     if (v.kind == FR_JV_STR) {
         fr_jv step = fr_jv_int(-1);
-        return fr_jv_slice(r, v, FR_JV_NOTHING, FR_JV_NOTHING, step);
+        const fr_jv open = FR_JV_NOTHING;
+        return fr_jv_slice(r, v, open, open, step);
     }
     if (!fr_jv_walkable(v))
         return fr_jr_fail(r, "argument must be iterable");

@@ -230,7 +230,7 @@ static bool list(fr_tree *t)
     }
     close(fd);
     if (!in_order) /* the kernel lists in order; a recorded tree need not */
-        qsort(t->listed, t->n_listed, sizeof t->listed[0], by_pid);
+        fr_sort(t->listed, t->n_listed, sizeof t->listed[0], by_pid);
     return true;
 }
 
