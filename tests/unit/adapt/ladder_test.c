@@ -18,7 +18,7 @@
 static int set_up(void **state)
 {
     char *dir = work_folder_new();
-    put_rows(dir, "train.jsonl", 0, 48, "");
+    put_rows(dir, "train.jsonl", 0, getenv("FRUGAL_TEST_SMALL") != NULL ? 24 : 48, "");
     put_rows(dir, "eval.jsonl", 100, 136, MARK);
     char *made = tiny_model_write(&(tiny_model){ .layers = 1, .context = 512 }, dir);
     char *model = fr_path_join(dir, "model.gguf");
