@@ -7,6 +7,20 @@
 
 #include "rag/rag.h"
 
+/* --- the container --------------------------------------------------------------------------
+ *
+ * An index is one SQLite file. What every way of search relies on:
+ *
+ *   header (key, value)             everything that made it; whoever adds a way of search adds keys
+ *   document (id, source, …)        source is the user's id, unique
+ *   chunk (id, document, number, start_bytes, end_bytes, text, …)
+ *
+ * chunk.id is the chunk's number everywhere (fusion.h, postings, vectors): 0, 1, … in the order of
+ * coming. It stays the chunk's as long as that lives; a removed chunk's number is not given again,
+ * so numbers may have gaps and `next_chunk` of the header is one more than the greatest ever given.
+ * Vectors and the like stand in tables of their own, keyed by that number.
+ */
+
 /* --- chunks ---------------------------------------------------------------------------------- */
 
 typedef struct {
