@@ -113,6 +113,8 @@ int fr_args_parse(fr_cli *cli, fr_err *err)
     bool options_end = false;
     for (int i = 2; i < cli->argc; i++) {
         char *word = cli->argv[i];
+        if (i == cli->verb_at)
+            continue;
         if (!options_end && strcmp(word, "--") == 0) {
             options_end = true;
         } else if (!options_end && word[0] == '-' && word[1] != '\0') {

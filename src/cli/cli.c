@@ -36,6 +36,42 @@ const fr_command *fr_command_find(const char *name)
     return NULL;
 }
 
+const char *fr_command_word(const fr_command *verb)
+{
+    const char *blank = strrchr(verb->name, ' ');
+    return blank != NULL ? blank + 1 : verb->name;
+}
+
+const fr_command *fr_command_verb(const fr_command *c, const char *word)
+{
+    for (const fr_command *const *v = c->verbs; v != NULL && *v != NULL; v++) {
+        if (strcmp(fr_command_word(*v), word) == 0)
+            return *v;
+    }
+    return NULL;
+}
+
+int fr_cli_need_verb(fr_cli *cli)
+{
+    enum { MOST = 64 };
+    const char *words[MOST];
+    size_t n = 0;
+    for (const fr_command *const *v = cli->command->verbs; *v != NULL && n + 1 < MOST; v++)
+        words[n++] = fr_command_word(*v);
+    words[n] = NULL;
+    fr_err err = { 0 };
+    char hint[160];
+    const char *near = cli->n_rest > 0 ? fr_nearest(cli->rest[0], words) : NULL;
+    if (near != NULL)
+        snprintf(hint, sizeof(hint), "Did you mean `frugal %s %s`?", cli->command->name, near);
+    else
+        snprintf(hint, sizeof(hint), "`frugal %s --help` lists what there is.", cli->command->name);
+    int rc = cli->n_rest > 0
+                 ? fr_fail(&err, FR_E_USAGE, hint, "unknown word '%s'", cli->rest[0])
+                 : fr_fail(&err, FR_E_USAGE, hint, "what is to be done? One word more is needed");
+    return fr_cli_fail(cli, rc, &err);
+}
+
 static int unknown_command(const char *name)
 {
     const char *names[64];
@@ -138,7 +174,9 @@ static int other_word(int argc, char **argv)
             return 2;
         }
     } else if (strcmp(argv[1], "--man") == 0) {
-        fr_help_man(argc > 2 ? fr_command_find(argv[2]) : NULL, stdout);
+        const fr_command *c = argc > 2 ? fr_command_find(argv[2]) : NULL;
+        const fr_command *verb = c != NULL && argc > 3 ? fr_command_verb(c, argv[3]) : NULL;
+        fr_help_man(verb != NULL ? verb : c, stdout);
     } else if (strcmp(argv[1], "--commands") == 0) {
         for (const fr_command *const *c = fr_commands(); *c != NULL; c++)
             puts((*c)->name);
@@ -146,11 +184,25 @@ static int other_word(int argc, char **argv)
         const fr_command *c = fr_command_find(argv[2]);
         if (c == NULL)
             return unknown_command(argv[2]);
-        fr_help_command(c, stdout);
+        const fr_command *verb = argc > 3 ? fr_command_verb(c, argv[3]) : NULL;
+        fr_help_command(verb != NULL ? verb : c, stdout);
     } else {
         fr_help_all(stdout);
     }
     return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* The first word behind the command may be one of its verbs; flags may stand before it. */
+static void find_verb(fr_cli *cli)
+{
+    int at = 2;
+    while (at < cli->argc && cli->argv[at][0] == '-')
+        at++;
+    const fr_command *verb = at < cli->argc ? fr_command_verb(cli->command, cli->argv[at]) : NULL;
+    if (verb == NULL)
+        return;
+    cli->command = verb;
+    cli->verb_at = at;
 }
 
 int fr_cli_main(int argc, char **argv)
@@ -172,6 +224,7 @@ int fr_cli_main(int argc, char **argv)
     if (command == NULL)
         return unknown_command(argv[1]);
     fr_cli cli = { .command = command, .argc = argc, .argv = argv };
+    find_verb(&cli);
     int status = run_command(&cli);
     fr_log_to(NULL, NULL, FR_LOG_NONE);
     fr_doc_free(cli.config[0]);
@@ -223,7 +276,8 @@ int fr_cli_run_begin(fr_cli *cli, const char *kind, const char *name, fr_run **o
         .kind = kind, .name = name, .argv = fr_cli_argv(cli), .ledger = fr_cli_ledger(cli)
     };
     bool has_place = false;
-    for (const fr_option *o = cli->command->options; o->name != NULL && !has_place; o++)
+    for (const fr_option *o = cli->command->options; o != NULL && o->name != NULL && !has_place;
+         o++)
         has_place = strcmp(o->name, "region") == 0;
     if (has_place)
         options.place = fr_cli_place(cli);

@@ -75,7 +75,13 @@ typedef struct fr_command {
     const char *more;      /* paragraphs below; NULL: none */
     bool rest_is_theirs;   /* options end at the first argument (another program's command line) */
     const char *const *subcommands; /* NULL-terminated words that the first argument may be */
+    /** NULL-terminated commands of its own, each with options and help: named "prompt render" where
+     * this one is "prompt". run is called only when the first word names none of them. */
+    const struct fr_command *const *verbs;
 } fr_command;
+
+/** For run of a command that is nothing without a verb: the usage error, with the nearest one. */
+int fr_cli_need_verb(fr_cli *cli);
 
 /* ---- arguments --------------------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@ struct fr_cli {
     const fr_command *command;
     int argc;
     char **argv;
+    int verb_at; /* where in argv the verb stands; 0: there is none */
     fr_arg given[FR_ARGS_MAX];
     size_t n_given;
     char **rest;
@@ -34,6 +35,8 @@ struct fr_cli {
 extern const fr_option FR_COMMON_OPTIONS[];
 const fr_command *const *fr_commands(void); /* NULL-terminated, in order */
 const fr_command *fr_command_find(const char *name);
+const fr_command *fr_command_verb(const fr_command *c, const char *word); /* NULL: none */
+const char *fr_command_word(const fr_command *verb); /* "render" of "prompt render" */
 
 int fr_args_parse(fr_cli *cli, fr_err *err);
 int fr_config_load(fr_cli *cli, fr_err *err);

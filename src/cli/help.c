@@ -42,6 +42,11 @@ void fr_help_command(const fr_command *c, FILE *out)
 {
     fprintf(out, "frugal %s: %s\n\nusage: frugal %s [options]%s%s\n\n", c->name, c->summary,
             c->name, c->arguments[0] != '\0' ? " " : "", c->arguments);
+    for (const fr_command *const *v = c->verbs; v != NULL && *v != NULL; v++)
+        fprintf(out, "  %-10s %s\n", fr_command_word(*v), (*v)->summary);
+    if (c->verbs != NULL)
+        fprintf(out, "\n`frugal %s WORD --help` tells the options and examples of each.\n\n",
+                c->name);
     put_options(c->options, out);
     put_options(FR_COMMON_OPTIONS, out);
     fprintf(out, "\nexamples:\n");
@@ -104,6 +109,15 @@ void fr_help_man(const fr_command *c, FILE *out)
     put_roff(c->summary, out);
     fprintf(out, "\n.SH SYNOPSIS\n.B frugal %s\n[options] ", c->name);
     put_roff(c->arguments, out);
+    for (const fr_command *const *v = c->verbs; v != NULL && *v != NULL; v++) {
+        fputs(v == c->verbs ? "\n.SH WORDS\n.TP\n.B " : "\n.TP\n.B ", out);
+        put_roff(fr_command_word(*v), out);
+        fputs(" [options] ", out);
+        put_roff((*v)->arguments, out);
+        fputc('\n', out);
+        put_roff((*v)->summary, out);
+        man_options((*v)->options, out);
+    }
     fputs("\n.SH OPTIONS\n", out);
     man_options(c->options, out);
     man_options(FR_COMMON_OPTIONS, out);
@@ -135,9 +149,22 @@ static void complete_bash(FILE *out)
         fprintf(out, "    %s) words='", (*c)->name);
         for (const char *const *s = (*c)->subcommands; s != NULL && *s != NULL; s++)
             fprintf(out, " %s", *s);
+        for (const fr_command *const *v = (*c)->verbs; v != NULL && *v != NULL; v++)
+            fprintf(out, " %s", fr_command_word(*v));
         bash_words((*c)->options, out);
         bash_words(FR_COMMON_OPTIONS, out);
         fputs("' ;;\n", out);
+    }
+    fputs("  esac; fi\n  if [ \"$COMP_CWORD\" -gt 2 ]; then case "
+          "\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n",
+          out);
+    for (const fr_command *const *c = fr_commands(); *c != NULL; c++) {
+        for (const fr_command *const *v = (*c)->verbs; v != NULL && *v != NULL; v++) {
+            fprintf(out, "    \"%s\") words='", (*v)->name);
+            bash_words((*v)->options, out);
+            bash_words(FR_COMMON_OPTIONS, out);
+            fputs("' ;;\n", out);
+        }
     }
     fputs("  esac; fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
           "complete -o default -F _frugal frugal\n",
@@ -161,6 +188,11 @@ static void complete_fish(FILE *out)
         fprintf(out, "complete -c frugal -n __fish_use_subcommand -a %s -d \"%s\"\n", (*c)->name,
                 (*c)->summary);
         fish_options((*c)->name, (*c)->options, out);
+        for (const fr_command *const *v = (*c)->verbs; v != NULL && *v != NULL; v++) {
+            fprintf(out, "complete -c frugal -n '__fish_seen_subcommand_from %s' -a %s -d \"%s\"\n",
+                    (*c)->name, fr_command_word(*v), (*v)->summary);
+            fish_options(fr_command_word(*v), (*v)->options, out);
+        }
         fish_options((*c)->name, FR_COMMON_OPTIONS, out);
     }
 }
