@@ -115,7 +115,7 @@ static void any_vocabulary(fr_str text)
             merges[n_merges++] = line;
         tokens[n++] = line;
     }
-    for (int kind = 0; kind <= 2; kind++) {
+    for (int kind = FR_VOCAB_NONE; kind <= FR_VOCAB_UNIGRAM; kind++) {
         fr_vocab v = { .kind = (fr_vocab_kind)kind,
                        .tokens = tokens,
                        .types = types,
@@ -127,7 +127,12 @@ static void any_vocabulary(fr_str text)
                        .eos = -1,
                        .unk = n > 3 ? 2 : -1,
                        .pad = -1,
-                       .add_space_prefix = n % 2 };
+                       .add_space_prefix = n % 2,
+                       .keep_case = n % 3 == 0,
+                       .keep_accents = n % 5 == 0,
+                       .keep_whitespace = n % 7 == 0,
+                       .charsmap = (const uint8_t *)text.at,
+                       .n_charsmap = n % 4 == 0 ? text.n : 0 };
         fr_tokenizer *t = NULL;
         if (fr_tokenizer_new(&v, &t, NULL) == 0)
             comes_back(t, text, false);

@@ -7,7 +7,7 @@
 typedef struct {
     fr_str *tokens, *merges;
     float *scores;
-    uint8_t *types;
+    uint8_t *types, *charsmap;
     char *pre;
 } tables;
 
@@ -17,6 +17,7 @@ static void tables_fini(tables *t)
     free(t->merges);
     free(t->scores);
     free(t->types);
+    free(t->charsmap);
     free(t->pre);
 }
 FR_AUTO_DEFINE(tables);
@@ -107,11 +108,80 @@ static int read_kind(const fr_gguf *file, fr_vocab *v, fr_err *err)
         v->kind = FR_VOCAB_BPE;
     else if (fr_str_is(model, "llama"))
         v->kind = FR_VOCAB_SPM;
+    else if (fr_str_is(model, "bert"))
+        v->kind = FR_VOCAB_WORDPIECE;
+    else if (fr_str_is(model, "t5"))
+        v->kind = FR_VOCAB_UNIGRAM;
     else
-        return fr_fail(err, FR_E_UNSUPPORTED, "Supported are gpt2 (BPE) and llama (SentencePiece).",
+        return fr_fail(err, FR_E_UNSUPPORTED,
+                       "Supported are gpt2 (BPE), llama (SentencePiece), bert (WordPiece) and t5 "
+                       "(Unigram).",
                        "'%s': tokenizer '%.*s' is not supported", fr_gguf_path(file),
                        FR_STR_F(model));
     return 0;
+}
+
+/* The table of replaced characters, as bytes of either sign. */
+static int read_charsmap(const fr_gguf *file, uint8_t **out, size_t *n, fr_err *err)
+{
+    static const char KEY[] = "tokenizer.ggml.precompiled_charsmap";
+    *n = 0;
+    if (!fr_gguf_array(file, KEY, n) || *n == 0)
+        return 0;
+    *out = FR_NEW_N(uint8_t, *n);
+    for (size_t i = 0; i < *n; i++) {
+        int64_t byte;
+        if (!fr_gguf_array_i64(file, KEY, i, &byte) || byte < -128 || byte > 255)
+            return wrong(file, KEY, "an array of bytes", err);
+        (*out)[i] = (uint8_t)byte;
+    }
+    return 0;
+}
+
+/* No key says whether a WordPiece vocabulary knows case: one with a capital in a word does. Accents
+ * go with it, as in BERT's own vocabularies. */
+static void find_case(fr_vocab *v)
+{
+    for (size_t i = 0; i < v->n && !v->keep_case; i++) {
+        const fr_str token = v->tokens[i];
+        if (v->types != NULL && v->types[i] > FR_TOKEN_NORMAL)
+            continue;
+        if (token.n > 0 && token.at[0] == '[') /* "[CLS]", "[unused1]" */
+            continue;
+        for (size_t k = 0; k < token.n; k++)
+            v->keep_case |= token.at[k] >= 'A' && token.at[k] <= 'Z';
+    }
+    v->keep_accents = v->keep_case;
+}
+
+static int32_t find_token(const fr_vocab *v, const char *name)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (fr_str_is(v->tokens[i], name))
+            return (int32_t)i;
+    return -1;
+}
+
+/* What BERT calls its first, last and unknown token, where the file does not say. */
+static int read_bert(const fr_gguf *file, fr_vocab *v, fr_err *err)
+{
+    int32_t id;
+    FR_TRY(read_id(file, "tokenizer.ggml.cls_token_id", v->n, &id, err));
+    v->bos = id >= 0 ? id : v->bos >= 0 ? v->bos : find_token(v, "[CLS]");
+    FR_TRY(read_id(file, "tokenizer.ggml.seperator_token_id", v->n, &id, err));
+    v->eos = id >= 0 ? id : v->eos >= 0 ? v->eos : find_token(v, "[SEP]");
+    if (v->unk < 0)
+        v->unk = find_token(v, "[UNK]");
+    find_case(v);
+    return 0;
+}
+
+/* What stands around a text, and what is done with blanks, where the file does not say. */
+static void set_defaults(fr_vocab *v)
+{
+    v->add_bos = v->kind == FR_VOCAB_SPM || v->kind == FR_VOCAB_WORDPIECE;
+    v->add_eos = v->kind == FR_VOCAB_UNIGRAM || v->kind == FR_VOCAB_WORDPIECE;
+    v->add_space_prefix = v->kind == FR_VOCAB_SPM || v->kind == FR_VOCAB_UNIGRAM;
 }
 
 int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_err *err)
@@ -135,15 +205,23 @@ int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_er
     FR_TRY(read_id(file, "tokenizer.ggml.eos_token_id", v.n, &v.eos, err));
     FR_TRY(read_id(file, "tokenizer.ggml.unknown_token_id", v.n, &v.unk, err));
     FR_TRY(read_id(file, "tokenizer.ggml.padding_token_id", v.n, &v.pad, err));
-    v.add_bos = v.add_space_prefix = v.kind == FR_VOCAB_SPM; /* where the file does not say */
+    set_defaults(&v);
     fr_gguf_get_bool(file, "tokenizer.ggml.add_bos_token", &v.add_bos);
     fr_gguf_get_bool(file, "tokenizer.ggml.add_eos_token", &v.add_eos);
     fr_gguf_get_bool(file, "tokenizer.ggml.add_space_prefix", &v.add_space_prefix);
+    bool trimmed = true;
+    fr_gguf_get_bool(file, "tokenizer.ggml.remove_extra_whitespaces", &trimmed);
+    v.keep_whitespace = !trimmed;
+    if (v.kind == FR_VOCAB_UNIGRAM)
+        FR_TRY(read_charsmap(file, &t.charsmap, &v.n_charsmap, err));
+    v.charsmap = t.charsmap;
     v.tokens = t.tokens;
     v.merges = t.merges;
     v.scores = t.scores;
     v.types = t.types;
     v.pre = t.pre;
+    if (v.kind == FR_VOCAB_WORDPIECE)
+        FR_TRY(read_bert(file, &v, err));
     return fr_tokenizer_new(&v, out, err) != 0 ? fr_err_within(err, "'%s'", fr_gguf_path(file)) : 0;
 }
 

@@ -26,6 +26,32 @@ bool fr_pretokens_whole_words(const fr_pretokens *p);
 typedef void (*fr_word_fn)(void *user, fr_str word);
 int fr_pretokens_split(const fr_pretokens *p, fr_str text, fr_word_fn fn, void *user, fr_err *err);
 
+/* ---- texts by their prefixes (trie.c) ---------------------------------------------------------
+ */
+
+typedef struct fr_trie fr_trie;
+typedef struct {
+    fr_str text; /* of at least one byte; borrowed for the call */
+    int32_t id;
+} fr_trie_text;
+
+/* Sorts texts. */
+fr_trie *fr_trie_new(fr_trie_text *texts, size_t n);
+void fr_trie_free(fr_trie *t);
+/* A byte further from a node (0: the root); 0 where no text goes on so. *id: of the text that ends
+ * there; -1: none. */
+uint32_t fr_trie_step(const fr_trie *t, uint32_t at, char byte, int32_t *id);
+
+/* ---- replaced characters (charsmap.c) ---------------------------------------------------------
+ */
+
+typedef struct fr_charsmap fr_charsmap;
+int fr_charsmap_new(const uint8_t *bytes, size_t n, fr_charsmap **out, fr_err *err);
+void fr_charsmap_free(fr_charsmap *m);
+/* How many bytes at the start of text are replaced together, the most that are; 0: none.
+ * *replacement: borrowed. */
+size_t fr_charsmap_longest(const fr_charsmap *m, fr_str text, fr_str *replacement);
+
 /* ---- the tokenizer -------------------------------------------------------------------------- */
 
 typedef struct {
@@ -52,6 +78,12 @@ struct fr_tokenizer {
     size_t merge_mask;
     fr_pretokens *pre;
 
+    fr_trie *tries[2]; /* WordPiece: what begins a word, what continues one; Unigram: [0], all */
+    bool keep_case, keep_accents, keep_whitespace;
+    bool has_bytes; /* Unigram: what no piece covers is written as its bytes */
+    float unknown_score;
+    fr_charsmap *charsmap; /* NULL: none */
+
     bool has_unused; /* SPM: pieces that may be passed through but not given out */
 
     int32_t
@@ -72,5 +104,22 @@ int fr_bpe_encode(const fr_tokenizer *t, fr_str text, fr_ids *ids, fr_err *err);
 
 /* space_prefix: the text begins a line of its own, so a space is put before it. */
 int fr_spm_encode(const fr_tokenizer *t, fr_str text, bool space_prefix, fr_ids *ids, fr_err *err);
+
+/* ---- WordPiece (wordpiece.c) ------------------------------------------------------------------
+ */
+
+void fr_wordpiece_prepare(fr_tokenizer *t);
+/* Whether the vocabulary marks what continues a word, not what begins one. */
+bool fr_wordpiece_marks_insides(const fr_tokenizer *t);
+/* What a token is in a text, at most a byte longer than what is in the file. Returns its bytes. */
+size_t fr_wordpiece_piece(bool by_insides, fr_str raw, char *out);
+int fr_wordpiece_encode(const fr_tokenizer *t, fr_str text, fr_ids *ids, fr_err *err);
+
+/* ---- Unigram (unigram.c) ----------------------------------------------------------------------
+ */
+
+int fr_unigram_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err);
+int fr_unigram_encode(const fr_tokenizer *t, fr_str text, bool space_prefix, fr_ids *ids,
+                      fr_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* What both kinds share: the tables, the tokens that are looked for in text before any merging,
+/* What all kinds share: the tables, the tokens that are looked for in text before any merging,
  * and the way back to text. */
 #include <stdlib.h>
 #include <string.h>
@@ -83,11 +83,16 @@ static size_t piece_spm(fr_str raw, char *out)
     return n;
 }
 
-static size_t write_piece(const fr_tokenizer *t, int32_t id, char *out)
+static bool is_sentencepiece(const fr_tokenizer *t)
+{
+    return t->kind == FR_VOCAB_SPM || t->kind == FR_VOCAB_UNIGRAM;
+}
+
+static size_t write_piece(const fr_tokenizer *t, int32_t id, bool by_insides, char *out)
 {
     fr_str raw = t->raw[id];
     uint8_t type = t->types[id];
-    if (type == FR_TOKEN_UNKNOWN && t->kind == FR_VOCAB_SPM) {
+    if (type == FR_TOKEN_UNKNOWN && is_sentencepiece(t)) {
         memcpy(out, SPM_UNKNOWN.at, SPM_UNKNOWN.n);
         return SPM_UNKNOWN.n;
     }
@@ -97,8 +102,10 @@ static size_t write_piece(const fr_tokenizer *t, int32_t id, char *out)
         return 1;
     }
     bool plain = type != FR_TOKEN_CONTROL && type != FR_TOKEN_UNKNOWN;
-    if (plain && t->kind == FR_VOCAB_SPM)
+    if (plain && is_sentencepiece(t))
         return piece_spm(raw, out);
+    if (plain && t->kind == FR_VOCAB_WORDPIECE && type != FR_TOKEN_USER)
+        return fr_wordpiece_piece(by_insides, raw, out);
     if (plain && t->kind == FR_VOCAB_BPE && type != FR_TOKEN_USER)
         return piece_bpe(raw, out);
     memcpy(out, raw.at, raw.n);
@@ -120,7 +127,10 @@ static void copy_tokens(fr_tokenizer *t, const fr_vocab *vocab)
             memcpy(at, from.at, from.n);
         t->raw[i] = (fr_str){ at, from.n };
         at += from.n;
-        size_t n = write_piece(t, (int32_t)i, at);
+    }
+    const bool by_insides = fr_wordpiece_marks_insides(t);
+    for (size_t i = 0; i < t->n; i++) {
+        size_t n = write_piece(t, (int32_t)i, by_insides, at);
         t->pieces[i] = (fr_str){ at, n };
         at += n;
     }
@@ -141,6 +151,7 @@ static void find_bytes(fr_tokenizer *t)
         int byte = t->types[i] == FR_TOKEN_BYTE ? byte_of_spm(t->raw[i]) : -1;
         if (byte >= 0)
             t->byte_ids[byte] = (int32_t)i;
+        t->has_bytes |= byte >= 0;
     }
 }
 
@@ -203,12 +214,13 @@ static int32_t special_at(const fr_tokenizer *t, fr_str text, bool control)
 static int check_vocab(const fr_vocab *v, fr_err *err)
 {
     static const char *const HINT = "The model file is damaged, or not made for this program.";
-    if (v->kind != FR_VOCAB_BPE && v->kind != FR_VOCAB_SPM)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Byte-level BPE and SentencePiece BPE are known.",
+    if (v->kind <= FR_VOCAB_NONE || v->kind > FR_VOCAB_UNIGRAM)
+        return fr_fail(err, FR_E_UNSUPPORTED,
+                       "Byte-level BPE, SentencePiece BPE, WordPiece and Unigram are known.",
                        "the vocabulary is of an unknown kind");
     if (v->n == 0 || v->tokens == NULL || v->n > INT32_MAX / 4)
         return fr_fail(err, FR_E_FORMAT, HINT, "the vocabulary has %zu tokens", v->n);
-    if (v->kind == FR_VOCAB_SPM && v->scores == NULL)
+    if ((v->kind == FR_VOCAB_SPM || v->kind == FR_VOCAB_UNIGRAM) && v->scores == NULL)
         return fr_fail(err, FR_E_FORMAT, HINT, "the SentencePiece vocabulary has no scores");
     size_t bytes = 0;
     for (size_t i = 0; i < v->n; i++) {
@@ -253,6 +265,9 @@ int fr_tokenizer_new(const fr_vocab *vocab, fr_tokenizer **out, fr_err *err)
     t->add_bos = vocab->add_bos && vocab->bos >= 0;
     t->add_eos = vocab->add_eos && vocab->eos >= 0;
     t->add_space_prefix = vocab->add_space_prefix;
+    t->keep_case = vocab->keep_case;
+    t->keep_accents = vocab->keep_accents;
+    t->keep_whitespace = vocab->keep_whitespace;
     copy_types(t, vocab);
     copy_tokens(t, vocab);
     if (vocab->scores != NULL) {
@@ -264,6 +279,10 @@ int fr_tokenizer_new(const fr_vocab *vocab, fr_tokenizer **out, fr_err *err)
     index_special(t);
     if (t->kind == FR_VOCAB_BPE)
         FR_TRY(fr_bpe_prepare(t, vocab, err));
+    if (t->kind == FR_VOCAB_WORDPIECE)
+        fr_wordpiece_prepare(t);
+    if (t->kind == FR_VOCAB_UNIGRAM)
+        FR_TRY(fr_unigram_prepare(t, vocab, err));
     *out = t;
     t = NULL;
     return 0;
@@ -274,6 +293,9 @@ void fr_tokenizer_free(fr_tokenizer *t)
     if (t == NULL)
         return;
     fr_pretokens_free(t->pre);
+    fr_trie_free(t->tries[0]);
+    fr_trie_free(t->tries[1]);
+    fr_charsmap_free(t->charsmap);
     free(t->memory);
     free(t->raw);
     free(t->pieces);
@@ -290,8 +312,17 @@ static int encode_plain(const fr_tokenizer *t, fr_str text, bool line_start, fr_
 {
     if (text.n == 0)
         return 0;
-    if (t->kind == FR_VOCAB_BPE)
+    switch (t->kind) {
+    case FR_VOCAB_BPE:
         return fr_bpe_encode(t, text, ids, err);
+    case FR_VOCAB_WORDPIECE:
+        return fr_wordpiece_encode(t, text, ids, err);
+    case FR_VOCAB_UNIGRAM:
+        return fr_unigram_encode(t, text, line_start && t->add_space_prefix, ids, err);
+    case FR_VOCAB_SPM:
+    case FR_VOCAB_NONE:
+        break;
+    }
     return fr_spm_encode(t, text, line_start && t->add_space_prefix, ids, err);
 }
 
@@ -327,7 +358,7 @@ int fr_tokenizer_encode(const fr_tokenizer *t, fr_str text, int flags, fr_ids *i
 void fr_tokenizer_decode(const fr_tokenizer *t, const int32_t *ids, size_t n, bool special,
                          fr_buf *out)
 {
-    bool drop_space = t->kind == FR_VOCAB_SPM && t->add_space_prefix;
+    bool drop_space = t->kind == FR_VOCAB_WORDPIECE || (is_sentencepiece(t) && t->add_space_prefix);
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (size_t)ids[i] >= t->n)
             continue;

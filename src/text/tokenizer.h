@@ -19,8 +19,10 @@
 
 typedef enum fr_vocab_kind {
     FR_VOCAB_NONE,
-    FR_VOCAB_BPE, /* byte-level byte-pair encoding with ranked merges (GPT-2 and its heirs) */
-    FR_VOCAB_SPM  /* SentencePiece BPE with scores and byte fallback (Llama 1, 2) */
+    FR_VOCAB_BPE,       /* byte-level byte-pair encoding with ranked merges (GPT-2 and its heirs) */
+    FR_VOCAB_SPM,       /* SentencePiece BPE with scores and byte fallback (Llama 1, 2) */
+    FR_VOCAB_WORDPIECE, /* BERT: words, then the longest pieces from the left */
+    FR_VOCAB_UNIGRAM    /* SentencePiece's most likely pieces (T5, XLM-R) */
 } fr_vocab_kind;
 
 /** As in GGUF's tokenizer.ggml.token_type. */
@@ -39,15 +41,24 @@ typedef struct {
     fr_vocab_kind kind;
     const char
         *pre; /* pre-tokenizer, as in tokenizer.ggml.pre: "gpt-2", "llama-bpe"…; NULL: default */
-    const fr_str
-        *tokens; /* [n], as stored in the file (byte-level alphabet for BPE, U+2581 for SPM) */
-    const float *scores;  /* [n] or NULL */
+    /* [n], as stored in the file: byte-level alphabet for BPE, U+2581 for SPM and Unigram;
+     * WordPiece either with U+2581 before what begins a word (GGUF) or "##" before what continues
+     * one (Hugging Face) */
+    const fr_str *tokens;
+    const float *scores;  /* [n] or NULL; SPM, Unigram */
     const uint8_t *types; /* [n] of fr_token_type, or NULL: all normal */
     size_t n;
     const fr_str *merges; /* [n_merges] "left right", best first; BPE */
     size_t n_merges;
     int32_t bos, eos, unk, pad;
     bool add_bos, add_eos, add_space_prefix;
+    /* WordPiece: letters are not made lower case; accents stay on. Its BOS is [CLS], EOS [SEP]. */
+    bool keep_case, keep_accents;
+    /* Unigram: SentencePiece's table of replaced characters (tokenizer.ggml.precompiled_charsmap;
+     * in a tokenizer.json, the normalizer "Precompiled", decoded from base64); NULL: none. */
+    const uint8_t *charsmap;
+    size_t n_charsmap;
+    bool keep_whitespace; /* Unigram: runs of blanks stay, also at both ends */
 } fr_vocab;
 
 typedef struct fr_tokenizer fr_tokenizer;

@@ -1,9 +1,11 @@
 /* A vocabulary as lines of text, as tests/fixtures/text/make_golden.py writes them:
  *
- *     kind bpe                  or spm
+ *     kind bpe                  or spm, wordpiece, unigram
  *     pre gpt-2                 bpe only
  *     bos 1                     eos, unk, pad likewise; absent: none
- *     add_bos 1                 add_eos, add_space_prefix likewise; absent: 0
+ *     add_bos 1                 add_eos, add_space_prefix, keep_case, keep_accents,
+ *                               keep_whitespace likewise; absent: 0
+ *     charsmap HEX              unigram only
  *     token TYPE SCORE HEX      in order of ids; HEX is the text as a model file has it
  *     merge HEX                 best first; HEX is "left right"
  */
@@ -28,6 +30,14 @@ static inline char *unhex(fr_str hex, size_t *n)
     return out;
 }
 
+static inline fr_vocab_kind plain_kind(fr_str name)
+{
+    return fr_str_is(name, "bpe")         ? FR_VOCAB_BPE
+           : fr_str_is(name, "wordpiece") ? FR_VOCAB_WORDPIECE
+           : fr_str_is(name, "unigram")   ? FR_VOCAB_UNIGRAM
+                                          : FR_VOCAB_SPM;
+}
+
 /* NULL when the file is not there. instead: a pre-tokenizer instead of the file's own, or NULL. */
 static inline fr_tokenizer *plain_vocab_open_as(const char *path, const char *instead, fr_err *err)
 {
@@ -49,7 +59,7 @@ static inline fr_tokenizer *plain_vocab_open_as(const char *path, const char *in
         long long number = 0;
         fr_str_to_i64(field, &number);
         if (fr_str_is(word, "kind")) {
-            v.kind = fr_str_is(field, "bpe") ? FR_VOCAB_BPE : FR_VOCAB_SPM;
+            v.kind = plain_kind(field);
         } else if (fr_str_is(word, "pre") && field.n < sizeof(pre)) {
             memcpy(pre, field.at, field.n);
             v.pre = pre;
@@ -67,6 +77,14 @@ static inline fr_tokenizer *plain_vocab_open_as(const char *path, const char *in
             v.add_eos = number != 0;
         } else if (fr_str_is(word, "add_space_prefix")) {
             v.add_space_prefix = number != 0;
+        } else if (fr_str_is(word, "keep_case")) {
+            v.keep_case = number != 0;
+        } else if (fr_str_is(word, "keep_accents")) {
+            v.keep_accents = number != 0;
+        } else if (fr_str_is(word, "keep_whitespace")) {
+            v.keep_whitespace = number != 0;
+        } else if (fr_str_is(word, "charsmap")) {
+            v.charsmap = (uint8_t *)unhex(field, &v.n_charsmap);
         } else if (fr_str_is(word, "token")) {
             fr_str type, score;
             double score_value = 0;
@@ -103,6 +121,7 @@ static inline fr_tokenizer *plain_vocab_open_as(const char *path, const char *in
     free(scores);
     free(types);
     free(merges);
+    free((void *)v.charsmap);
     fr_buf_fini(&text);
     return t;
 }

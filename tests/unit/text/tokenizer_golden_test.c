@@ -126,6 +126,20 @@ static void spm_without_bytes_gives_the_ids_of_sentencepiece(void **state)
     holds_for(FIXTURE("spm_unknown.vocab"), FIXTURE("spm_unknown.lines"));
 }
 
+static void wordpiece_gives_the_ids_of_hf_tokenizers(void **state)
+{
+    (void)state;
+    holds_for(FIXTURE("wordpiece.vocab"), FIXTURE("wordpiece.lines"));
+    holds_for(FIXTURE("wordpiece_cased.vocab"), FIXTURE("wordpiece_cased.lines"));
+}
+
+static void unigram_gives_the_ids_of_sentencepiece(void **state)
+{
+    (void)state;
+    holds_for(FIXTURE("unigram.vocab"), FIXTURE("unigram.lines"));
+    holds_for(FIXTURE("unigram_bytes.vocab"), FIXTURE("unigram_bytes.lines"));
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 || argc == 4) {
@@ -145,6 +159,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(each_kind_of_splitting_gives_the_ids_of_hf_tokenizers),
         cmocka_unit_test(spm_gives_the_ids_of_sentencepiece),
         cmocka_unit_test(spm_without_bytes_gives_the_ids_of_sentencepiece),
+        cmocka_unit_test(wordpiece_gives_the_ids_of_hf_tokenizers),
+        cmocka_unit_test(unigram_gives_the_ids_of_sentencepiece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

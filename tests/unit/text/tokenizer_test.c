@@ -1,6 +1,7 @@
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
+#include <math.h>
 #include <setjmp.h>
 #include <cmocka.h>
 /* clang-format on */
@@ -183,6 +184,40 @@ static void a_damaged_vocabulary_is_refused(void **state)
     assert_int_equal(fr_tokenizer_new(&v, &t, NULL), FR_E_UNSUPPORTED);
 }
 
+/* A tree that leads out of the table, and one that is longer than what is there. */
+static void a_damaged_table_of_replaced_characters_is_refused_or_harmless(void **state)
+{
+    (void)state;
+    fr_str tokens[] = { FR_STR("a"), FR_STR("b") };
+    float scores[] = { -1, -2 };
+    uint8_t longer[] = { 200, 0, 0, 0, 1, 2, 3, 4 };
+    uint8_t astray[] = { 4, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x7F, 'x' };
+    fr_tokenizer *t = NULL;
+    fr_vocab v = { .kind = FR_VOCAB_UNIGRAM,
+                   .tokens = tokens,
+                   .scores = scores,
+                   .n = 2,
+                   .bos = -1,
+                   .eos = -1,
+                   .unk = -1,
+                   .pad = -1,
+                   .charsmap = longer,
+                   .n_charsmap = sizeof(longer) };
+    assert_int_equal(fr_tokenizer_new(&v, &t, NULL), FR_E_FORMAT);
+    v.n_charsmap = 3;
+    assert_int_equal(fr_tokenizer_new(&v, &t, NULL), FR_E_FORMAT);
+    v.charsmap = astray;
+    v.n_charsmap = sizeof(astray);
+    assert_int_equal(fr_tokenizer_new(&v, &t, NULL), 0);
+    FR_AUTO(fr_ids) ids = { 0 };
+    assert_int_equal(fr_tokenizer_encode(t, FR_STR("abcab"), 0, &ids, NULL), 0);
+    assert_int_equal(ids.n, 4); /* no unknown token to give for the c */
+    fr_tokenizer_free(t);
+    scores[1] = NAN;
+    v.n_charsmap = 0;
+    assert_int_equal(fr_tokenizer_new(&v, &t, NULL), FR_E_FORMAT);
+}
+
 /* ---- published strings and ids of real vocabularies ------------------------------------------ */
 
 /* Tables of a GGUF file, read here so that a file with only a vocabulary will do. */
@@ -195,7 +230,12 @@ static fr_tokenizer *from_gguf(const char *path)
     fr_vocab v = { .bos = -1, .eos = -1, .unk = -1, .pad = -1 };
     fr_str model, pre = { 0 };
     assert_true(fr_gguf_get_str(g, "tokenizer.ggml.model", &model));
-    v.kind = fr_str_is(model, "gpt2") ? FR_VOCAB_BPE : FR_VOCAB_SPM;
+    v.kind = fr_str_is(model, "gpt2")   ? FR_VOCAB_BPE
+             : fr_str_is(model, "bert") ? FR_VOCAB_WORDPIECE
+                                        : FR_VOCAB_SPM;
+    int64_t unknown = -1;
+    fr_gguf_get_i64(g, "tokenizer.ggml.unknown_token_id", &unknown);
+    v.unk = (int32_t)unknown;
     v.add_space_prefix = v.kind == FR_VOCAB_SPM;
     fr_gguf_get_str(g, "tokenizer.ggml.pre", &pre);
     char *pre_text = fr_str_dup(pre);
@@ -281,6 +321,12 @@ static void llama_spm_gives_its_published_ids(void **state)
     gives_the_published_ids("data/tokenizers/ggml-vocab-llama-spm.gguf");
 }
 
+static void bert_gives_its_published_ids(void **state)
+{
+    (void)state;
+    gives_the_published_ids("data/tokenizers/ggml-vocab-bert-bge.gguf");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,8 +337,10 @@ int main(void)
         cmocka_unit_test(text_that_goes_on_gets_no_space_before_it),
         cmocka_unit_test(an_unknown_pre_tokenizer_is_named_once_and_works),
         cmocka_unit_test(a_damaged_vocabulary_is_refused),
+        cmocka_unit_test(a_damaged_table_of_replaced_characters_is_refused_or_harmless),
         cmocka_unit_test(gpt_2_gives_its_published_ids),
         cmocka_unit_test(llama_spm_gives_its_published_ids),
+        cmocka_unit_test(bert_gives_its_published_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
