@@ -373,6 +373,34 @@ static int export_partial(void *user, fr_err *err)
     return fr_save_gguf(&p->weights, &p->save, p->partial, err);
 }
 
+/* init_layers: which layer of the file each layer begins as; a repeated one begins as nothing added.
+ * NULL: the file has the layers of the model. */
+static int read_init_layers(const plan *p, size_t **out, fr_err *err)
+{
+    const fr_node *list = fr_node_get(p->root, "init_layers");
+    if (list == NULL)
+        return 0;
+    if (list->kind != FR_NODE_LIST || list->n != p->shape.n_layers)
+        return fr_node_fail(list, err, "Write one number a layer, as [0, 1, 1, 2].",
+                            "init_layers: expected a list of %zu layers", p->shape.n_layers);
+    size_t *from = FR_NEW_N(size_t, list->n);
+    for (size_t i = 0; i < list->n; i++) {
+        const fr_node *node = list->at[i];
+        char *end = NULL;
+        const unsigned long n =
+            node->text != NULL && node->text[0] != '-' ? strtoul(node->text, &end, 10) : 0;
+        if (end == NULL || end == node->text || *end != 0 || n >= 256 ||
+            (i > 0 && n != from[i - 1] && n != from[i - 1] + 1)) {
+            free(from);
+            return fr_node_fail(node, err, NULL,
+                                "init_layers: expected the layer before it or the one after that");
+        }
+        from[i] = n;
+    }
+    *out = from;
+    return 0;
+}
+
 static int make_weights(plan *p, fr_err *err)
 {
     const char *init = NULL;
@@ -382,11 +410,14 @@ static int make_weights(plan *p, fr_err *err)
         fr_weights_randomize(&p->weights, (uint64_t)p->seed);
         return 0;
     }
+    size_t *from = NULL;
+    FR_TRY(read_init_layers(p, &from, err));
     char *path = fr_path_join(p->dir, init);
     int rc = fr_gguf_open(path, &p->init_file, err);
     if (rc == 0)
-        rc = fr_weights_load(&p->weights, p->init_file, err);
+        rc = fr_weights_load_deeper(&p->weights, p->init_file, from, err);
     free(path);
+    free(from);
     return rc;
 }
 
@@ -409,7 +440,7 @@ static int read_plan(plan *p, const char *path, int threads, fr_err *err)
     static const char *const KEYS[] = { "model",       "tokenizer", "seed",    "threads",
                                         "optimizer",   "stages",    "out",     "checkpoint",
                                         "format",      "name",      "license", "init",
-                                        "description", NULL };
+                                        "description", "init_layers", NULL };
     double lr;
     p->seed = 1;
     p->dir = fr_path_dir(path);

@@ -147,13 +147,17 @@ static void begin_copying(fr_weights *w, size_t layer, uint64_t seed)
             o->w[i * o->cols + c] = v->w[(c / head / group * head + c % head) * dim + i];
 }
 
+static bool writes_residual(fr_slot slot)
+{
+    return slot == FR_SLOT_ATTN_OUT || slot == FR_SLOT_FFN_DOWN;
+}
+
 void fr_weights_randomize(fr_weights *w, uint64_t seed)
 {
     const double back = 1.0 / sqrt(2.0 * (double)w->shape.n_layers);
     for (size_t i = 0; i < w->n_params; i++) {
         fr_param *p = &w->params[i];
-        const bool residual =
-            p->slot->slot == FR_SLOT_ATTN_OUT || p->slot->slot == FR_SLOT_FFN_DOWN;
+        const bool residual = writes_residual(p->slot->slot);
         const bool embedding = !p->slot->per_layer;
         const double std =
             (embedding ? 0.02 : 0.8 / sqrt((double)w->shape.dim)) * (residual ? back : 1.0);
@@ -206,11 +210,11 @@ int fr_weights_add_lora(fr_weights *w, size_t rank, float alpha, uint64_t seed, 
     return 0;
 }
 
-static int find_tensor(const fr_param *p, const fr_gguf *file, const fr_tensor **out,
+static int find_tensor(const fr_param *p, size_t layer, const fr_gguf *file, const fr_tensor **out,
                        const fr_format_row **format, fr_err *err)
 {
     char name[FR_TENSOR_NAME];
-    fr_slot_gguf_name(p->slot, p->layer, name);
+    fr_slot_gguf_name(p->slot, layer, name);
     const fr_tensor *t = fr_gguf_tensor(file, name);
     if (t == NULL)
         return fr_fail(err, FR_E_FORMAT, NULL, "'%s' has no tensor %s", fr_gguf_path(file), name);
@@ -230,11 +234,21 @@ static int find_tensor(const fr_param *p, const fr_gguf *file, const fr_tensor *
 
 int fr_weights_load(fr_weights *w, const fr_gguf *file, fr_err *err)
 {
+    return fr_weights_load_deeper(w, file, NULL, err);
+}
+
+int fr_weights_load_deeper(fr_weights *w, const fr_gguf *file, const size_t *from, fr_err *err)
+{
     for (size_t i = 0; i < w->n_params; i++) {
+        const fr_param *p = &w->params[i];
         const fr_tensor *t;
         const fr_format_row *format;
-        FR_TRY(find_tensor(&w->params[i], file, &t, &format, err));
-        format->to_f32(t->data, w->params[i].w, w->params[i].n);
+        const bool other = from != NULL && p->slot->per_layer;
+        FR_TRY(find_tensor(p, other ? from[p->layer] : p->layer, file, &t, &format, err));
+        format->to_f32(t->data, p->w, p->n);
+        if (other && p->layer > 0 && from[p->layer] == from[p->layer - 1] &&
+            writes_residual(p->slot->slot))
+            memset(p->w, 0, p->n * sizeof(float));
     }
     return 0;
 }
@@ -258,7 +272,7 @@ int fr_weights_borrow(fr_weights *w, const fr_shape *shape, const fr_gguf *file,
     for (size_t i = 0; i < w->n_params; i++) {
         fr_param *p = &w->params[i];
         const fr_tensor *t;
-        FR_TRY(find_tensor(p, file, &t, &p->format, err));
+        FR_TRY(find_tensor(p, p->layer, file, &t, &p->format, err));
         if (p->rows == 1) {
             p->w = w->w + at;
             at += padded(p->n);

@@ -66,6 +66,13 @@ void fr_weights_randomize(fr_weights *w, uint64_t seed);
 int fr_weights_add_lora(fr_weights *w, size_t rank, float alpha, uint64_t seed, fr_err *err);
 /** Copies every tensor out of an opened model, whatever its format. */
 int fr_weights_load(fr_weights *w, const fr_gguf *file, fr_err *err);
+/**
+ * The same for a deeper model: layer i begins as layer from[i] of the file. One that repeats the
+ * layer before it adds nothing at first (its projections back into the residual stream are zero),
+ * so that the deeper model begins with the answers of the file's. from [n_layers].
+ * Chen et al. 2016, arXiv:1511.05641 (function-preserving); Gong et al. 2019 (stacking).
+ */
+int fr_weights_load_deeper(fr_weights *w, const fr_gguf *file, const size_t *from, fr_err *err);
 
 /** NULL: the model has none (tied output). */
 fr_param *fr_weights_get(const fr_weights *w, fr_slot slot, size_t layer);
