@@ -144,9 +144,9 @@ const fr_command FR_COMMAND_profile = {
                 "frugal profile import report.sqlite --power smi.csv --align start  # nsys export "
                 "--type sqlite",
     .more =
-        "Known traces: Chrome JSON (PyTorch's profiler and others), nsys's SQLite export, and the "
-        "CSV "
-        "of nsys stats -r cuda_gpu_trace. On one thread or stream the innermost operation has the "
+        "Known traces: Chrome JSON (PyTorch's profiler and others), Perfetto's own format and the "
+        "JSON that Neuron's profiler writes, nsys's SQLite export, and the CSV of nsys stats -r "
+        "cuda_gpu_trace. On one thread or stream the innermost operation has the "
         "time; what runs at once shares by duration; time in which nothing runs is a line of its "
         "own. A window of power longer than an operation cannot tell it from its neighbours: then "
         "joules go by time.",

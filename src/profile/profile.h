@@ -56,7 +56,8 @@ typedef struct {
     int64_t base_ns; /* times of events are relative to it; unix time where is_unix */
     bool is_unix;
     size_t n_skipped; /* events that are no operations */
-    const char *form; /* "Chrome", "Nsight CSV", "Nsight SQLite"; static */
+    const char
+        *form; /* "Chrome", "Perfetto", "Neuron JSON", "Nsight CSV", "Nsight SQLite"; static */
 } fr_trace;
 void fr_trace_fini(fr_trace *t);
 FR_AUTO_DEFINE(fr_trace);

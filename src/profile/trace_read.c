@@ -7,6 +7,11 @@
  *                        "B" and "E"; "baseTimeNanoseconds" where PyTorch says what ts counts from
  *     SQLite format 3    nsys export --type sqlite: CUPTI_ACTIVITY_KIND_KERNEL, _MEMCPY, _MEMSET
  *     Start (ns),…       nsys stats -r cuda_gpu_trace --format csv
+ *     a line feed and    Perfetto's own format (perfetto_read.c), as Neuron's profiler writes it
+ *     what is no text
+ *
+ * Neuron's profiler also writes JSON: {"trace_events": [{…} or {"Neuron_Runtime_API_Event": {…}}]}
+ * with "name", "timestamp" and "duration" in ns, "group" (nrt-nc-000: a NeuronCore's), "thread_id".
  *
  * Chrome traces are read a token at a time: memory goes by events, not by bytes of the file.
  */
@@ -21,11 +26,11 @@
 #include "base/mem.h"
 #include "profile/profile.h"
 #include "profile/pull.h"
+#include "profile/trace_priv.h"
 #include "store/store.h"
 
 #define OPEN_MOST      4096
 #define CSV_MOST_BYTES ((size_t)1 << 30)
-#define UNIX_US_LEAST  1e15 /* September 2001: smaller times count from something else */
 #define TIME_MOST_US   9e15
 
 /* ---- Chrome ---- */
@@ -199,7 +204,7 @@ static int take_event(chrome *c, fr_err *err)
         c->trace->n_skipped++;
         return 0;
     }
-    c->is_late |= e->ts_us >= UNIX_US_LEAST;
+    c->is_late |= e->ts_ns >= FR_TRACE_UNIX_LEAST_NS;
     return open_event(c, e->phase == 'B', err);
 }
 
@@ -227,6 +232,75 @@ static int read_events(chrome *c, fr_err *err)
     }
 }
 
+/* One event of Neuron's JSON, from behind its brace; it may stand inside an object of its kind. */
+static int read_neuron_event(chrome *c, const char *kind, fr_err *err)
+{
+    fr_pull *p = &c->pull;
+    char group[24] = "", name[FR_PULL_TEXT + 1] = "", thread[24] = "", process[24] = "";
+    double start_ns = -1, length_ns = -1;
+    long long exact_ns = 0;
+    for (;;) {
+        char key[32];
+        FR_TRY(fr_pull_next(p, err));
+        if (p->kind == FR_PULL_OBJECT_END)
+            break;
+        copy(key, sizeof key, p);
+        FR_TRY(fr_pull_next(p, err));
+        if (p->kind == FR_PULL_OBJECT && kind == NULL) {
+            FR_TRY(read_neuron_event(c, key, err));
+            continue;
+        }
+        const bool is_number = p->kind == FR_PULL_NUMBER, is_text = p->kind == FR_PULL_STRING;
+        if (strcmp(key, "timestamp") == 0 && is_number)
+            start_ns = p->number, exact_ns = strtoll(p->text, NULL, 10);
+        else if (strcmp(key, "duration") == 0 && is_number)
+            length_ns = p->number;
+        else if (strcmp(key, "name") == 0 && is_text)
+            copy(name, sizeof name, p);
+        else if (strcmp(key, "group") == 0 && is_text)
+            copy(group, sizeof group, p);
+        else if (strcmp(key, "thread_id") == 0 && (is_text || is_number))
+            copy(thread, sizeof thread, p);
+        else if (strcmp(key, "process_id") == 0 && (is_text || is_number))
+            copy(process, sizeof process, p);
+        FR_TRY(fr_pull_skip(p, err));
+    }
+    if (start_ns < 0 || length_ns < 0 || start_ns > 4e18 || length_ns > 4e18) {
+        c->trace->n_skipped += start_ns >= 0 || length_ns >= 0;
+        return 0;
+    }
+    char category[24];
+    snprintf(category, sizeof category, "%.23s", kind != NULL ? kind : "");
+    const bool is_core = strncmp(group, "nrt-nc-", 7) == 0;
+    const size_t track = fr_trace_track_of(c->trace, process, group[0] != 0 ? group : thread,
+                                           is_core && strcmp(name, "nrt_execute") == 0);
+    const size_t at = fr_trace_name_of(c->trace, fr_str_of(name), category);
+    if (track == SIZE_MAX || at == SIZE_MAX)
+        return too_many(c->trace, "names", err);
+    if (c->trace->tracks[track].label[0] == 0)
+        memcpy(c->trace->tracks[track].label, group, sizeof group);
+    const fr_trace_event event = { .start_ns = exact_ns,
+                                   .end_ns = exact_ns + (int64_t)length_ns,
+                                   .name = (uint32_t)at,
+                                   .track = (uint32_t)track };
+    c->is_late |= exact_ns >= FR_TRACE_UNIX_LEAST_NS;
+    c->trace->form = "Neuron JSON";
+    return fr_trace_add(c->trace, &event) ? 0 : too_many(c->trace, "events", err);
+}
+
+static int read_neuron_events(chrome *c, fr_err *err)
+{
+    for (;;) {
+        FR_TRY(fr_pull_next(&c->pull, err));
+        if (c->pull.kind == FR_PULL_ARRAY_END)
+            return 0;
+        if (c->pull.kind == FR_PULL_OBJECT)
+            FR_TRY(read_neuron_event(c, NULL, err));
+        else
+            FR_TRY(fr_pull_skip(&c->pull, err));
+    }
+}
+
 static int read_chrome_document(chrome *c, fr_err *err)
 {
     fr_pull *p = &c->pull;
@@ -241,10 +315,16 @@ static int read_chrome_document(chrome *c, fr_err *err)
         if (p->kind == FR_PULL_OBJECT_END)
             break;
         bool is_events = strcmp(p->text, "traceEvents") == 0;
+        bool is_neuron = strcmp(p->text, "trace_events") == 0;
         bool is_base = strcmp(p->text, "baseTimeNanoseconds") == 0;
         FR_TRY(fr_pull_next(p, err));
         if (is_events && p->kind == FR_PULL_ARRAY) {
             FR_TRY(read_events(c, err));
+            has_events = true;
+            continue;
+        }
+        if (is_neuron && p->kind == FR_PULL_ARRAY) {
+            FR_TRY(read_neuron_events(c, err));
             has_events = true;
             continue;
         }
@@ -339,10 +419,11 @@ static int read_nsight_csv(const char *path, fr_trace *out, fr_err *err)
                        start_ns + length_ns, err));
     }
     if (start_at == SIZE_MAX)
-        return fr_fail(err, FR_E_FORMAT,
-                       "Known are Chrome traces (JSON), nsys's SQLite export, and the CSV of "
-                       "`nsys stats -r cuda_gpu_trace --format csv`.",
-                       "'%s' is no trace that is known", path);
+        return fr_fail(
+            err, FR_E_FORMAT,
+            "Known are Chrome, Perfetto and Neuron traces, nsys's SQLite export, and the "
+            "CSV of `nsys stats -r cuda_gpu_trace --format csv`.",
+            "'%s' is no trace that is known", path);
     return 0;
 }
 
@@ -405,6 +486,17 @@ static void keep_side(fr_trace *t, fr_trace_side side)
     t->n_events = n;
 }
 
+/* Packets hold numbers and lengths within their first bytes, which no text has. */
+static bool is_packets(const char *head, size_t n)
+{
+    bool is_text = true;
+    for (size_t i = 1; i < n; i++) {
+        const unsigned char c = (unsigned char)head[i];
+        is_text &= c >= ' ' || c == '\n' || c == '\r' || c == '\t';
+    }
+    return n > 2 && head[0] == '\n' && !is_text;
+}
+
 int fr_trace_read(const char *path, fr_trace_side side, fr_trace *out, fr_err *err)
 {
     char head[16] = "";
@@ -418,6 +510,8 @@ int fr_trace_read(const char *path, fr_trace_side side, fr_trace *out, fr_err *e
     int rc;
     if (strncmp(head, "SQLite format 3", 15) == 0)
         rc = read_nsight_sqlite(path, out, err);
+    else if (is_packets(head, n))
+        rc = fr_trace_read_perfetto(path, out, err);
     else if (n == 0 || head[at] == '{' || head[at] == '[')
         rc = read_chrome(path, in, out, err);
     else if (strncmp(head, "\x1f\x8b", 2) == 0)

@@ -373,8 +373,8 @@ static int export_partial(void *user, fr_err *err)
     return fr_save_gguf(&p->weights, &p->save, p->partial, err);
 }
 
-/* init_layers: which layer of the file each layer begins as; a repeated one begins as nothing added.
- * NULL: the file has the layers of the model. */
+/* init_layers: which layer of the file each layer begins as; a repeated one begins as nothing
+ * added. NULL: the file has the layers of the model. */
 static int read_init_layers(const plan *p, size_t **out, fr_err *err)
 {
     const fr_node *list = fr_node_get(p->root, "init_layers");
@@ -437,9 +437,9 @@ static uint64_t identity(const plan *p)
 
 static int read_plan(plan *p, const char *path, int threads, fr_err *err)
 {
-    static const char *const KEYS[] = { "model",       "tokenizer", "seed",    "threads",
-                                        "optimizer",   "stages",    "out",     "checkpoint",
-                                        "format",      "name",      "license", "init",
+    static const char *const KEYS[] = { "model",       "tokenizer",   "seed",    "threads",
+                                        "optimizer",   "stages",      "out",     "checkpoint",
+                                        "format",      "name",        "license", "init",
                                         "description", "init_layers", NULL };
     double lr;
     p->seed = 1;

@@ -176,6 +176,82 @@ static void a_trace_of_pytorch_is_read(void **state)
         assert_string_not_equal(t.names[i].category, "Trace");
 }
 
+#define NEURON_BASE_NS 1729888371000000000
+
+static void trace_of_fixture(const char *name, fr_trace_side side, fr_trace *t)
+{
+    fr_err err = { 0 };
+    char *path = fixture_path(name);
+    if (fr_trace_read(path, side, t, &err) != 0)
+        fail_msg("%s", err.what);
+    free(path);
+}
+
+/* neuron.pftrace was written by the classes of Perfetto's own package (make_perfetto.py). */
+static void a_trace_of_perfettos_own_format_is_read(void **state)
+{
+    (void)state;
+    FR_AUTO(fr_trace) device = { 0 }, host = { 0 };
+    trace_of_fixture("profile/neuron.pftrace", FR_TRACE_ANY, &device);
+    assert_string_equal(device.form, "Perfetto");
+    assert_true(device.is_unix);
+    assert_int_equal(device.n_events, 4); /* the NeuronCore's engines, not the host's calls */
+    const fr_trace_event *dma = &device.events[0], *mm = &device.events[1];
+    assert_string_equal(device.names[dma->name].text, "dma_in");
+    assert_string_equal(device.names[mm->name].text, "matmul.1");
+    assert_string_equal(device.names[mm->name].category, "instruction");
+    assert_int_equal(dma->start_ns, NEURON_BASE_NS + 10 * MS);
+    assert_int_equal(dma->end_ns, NEURON_BASE_NS + 15 * MS);
+    assert_int_equal(mm->end_ns, NEURON_BASE_NS + 40 * MS);
+    assert_true(dma->track != mm->track);
+    assert_non_null(strstr(device.tracks[mm->track].label, "pe (tensor engine)"));
+    trace_of_fixture("profile/neuron.pftrace", FR_TRACE_CPU, &host);
+    assert_int_equal(host.n_events, 2);
+    assert_string_equal(host.names[host.events[0].name].text, "nrt_execute");
+    assert_int_equal(host.events[1].end_ns - host.events[1].start_ns, 37 * MS);
+}
+
+static void a_perfetto_trace_that_is_cut_is_told_with_its_place(void **state)
+{
+    (void)state;
+    FR_AUTO(fr_buf) whole = { 0 };
+    char *path = fixture_path("profile/neuron.pftrace");
+    assert_int_equal(fr_file_read(path, 1 << 20, &whole, NULL), 0);
+    free(path);
+    size_t n_refused = 0;
+    for (size_t n = 40; n < fr_buf_str(&whole).n; n += 7) {
+        FR_AUTO(fr_trace) t = { 0 };
+        fr_err err = { 0 };
+        char cut[] = "cut.pftrace.XXXXXX";
+        int fd = mkstemp(cut);
+        assert_int_equal(write(fd, fr_buf_str(&whole).at, n), (ssize_t)n);
+        close(fd);
+        const int rc = fr_trace_read(cut, FR_TRACE_ANY, &t, &err);
+        unlink(cut);
+        if (rc != 0) {
+            assert_int_equal(rc, FR_E_FORMAT);
+            assert_non_null(strstr(err.what, "is broken at byte"));
+            n_refused++;
+        }
+    }
+    assert_true(n_refused > 40); /* all but cuts between two packets */
+}
+
+static void neurons_json_is_read(void **state)
+{
+    (void)state;
+    FR_AUTO(fr_trace) device = { 0 }, host = { 0 };
+    trace_of_fixture("profile/neuron.json", FR_TRACE_ANY, &device);
+    assert_string_equal(device.form, "Neuron JSON");
+    assert_int_equal(device.n_events, 2);
+    assert_string_equal(device.names[device.events[1].name].text, "nrt_execute");
+    assert_int_equal(device.events[1].start_ns, NEURON_BASE_NS + 45 * MS);
+    trace_of_fixture("profile/neuron.json", FR_TRACE_CPU, &host);
+    assert_int_equal(host.n_events, 2);
+    assert_string_equal(host.names[host.events[0].name].category, "Neuron_Runtime_API_Even");
+    assert_int_equal(host.events[0].end_ns - host.events[0].start_ns, 2 * MS);
+}
+
 static void kernels_come_before_what_launched_them(void **state)
 {
     (void)state;
@@ -374,6 +450,9 @@ int main(void)
         cmocka_unit_test(joules_are_conserved_and_not_without_one),
         cmocka_unit_test(no_overlap_in_time_is_an_error),
         cmocka_unit_test(a_trace_of_pytorch_is_read),
+        cmocka_unit_test(a_trace_of_perfettos_own_format_is_read),
+        cmocka_unit_test(a_perfetto_trace_that_is_cut_is_told_with_its_place),
+        cmocka_unit_test(neurons_json_is_read),
         cmocka_unit_test(kernels_come_before_what_launched_them),
         cmocka_unit_test(begins_and_ends_make_operations),
         cmocka_unit_test(what_is_no_trace_is_told_with_its_place),
