@@ -1,5 +1,5 @@
 # Compiles data/*.csv into C: no file is looked for at run time, start-up stays instant.
-set(FRUGAL_TABLE_NAMES regions grid cpus cpu_families accelerators instances constants water practices)
+set(FRUGAL_TABLE_NAMES regions grid cpus cpu_families accelerators instances constants water practices models)
 set(FRUGAL_TABLES ${CMAKE_BINARY_DIR}/generated/tables_data.c)
 add_executable(tables_gen ${CMAKE_SOURCE_DIR}/cmake/tables_gen.c ${CMAKE_SOURCE_DIR}/src/tables/sheet.c
     ${CMAKE_SOURCE_DIR}/src/base/csv.c ${CMAKE_SOURCE_DIR}/src/base/buf.c ${CMAKE_SOURCE_DIR}/src/base/mem.c

@@ -227,6 +227,9 @@ bool fr_slot_present(const fr_slot_row *row, const fr_shape *s);
 /** Whether a layer sees a window of the positions only. */
 bool fr_shape_is_local(const fr_shape *s, size_t layer);
 
+/** The shape that a file's keys and tensors state, checked; no weights are read. FR_E_UNSUPPORTED: an
+ * architecture that is no row. */
+int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err);
 /** Parameters of a model of this shape, all slots. */
 uint64_t fr_shape_n_params(const fr_shape *s);
 /** Refuses what cannot be a model: zero sizes, heads that do not divide, odd rope. FR_E_USAGE;

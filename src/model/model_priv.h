@@ -106,8 +106,6 @@ int fr_positions_open(fr_model *m, fr_err *err);
 int fr_model_check_tensor(const fr_model *m, const fr_tensor *t, const char *name, size_t rows,
                           size_t cols, size_t experts, fr_err *err);
 
-/* shape.c */
-int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err);
 /* vocab.c */
 int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_err *err);
 

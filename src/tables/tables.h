@@ -21,7 +21,7 @@
 typedef struct fr_table fr_table;
 
 /** "regions", "grid", "cpus", "cpu_families", "accelerators", "instances", "constants",
- * "water", "practices". NULL: none.
+ * "water", "practices", "models". NULL: none.
  */
 const fr_table *fr_table_find(const char *name);
 size_t fr_table_n_rows(const fr_table *t);

@@ -1,0 +1,2 @@
+echo '# just a title' > README.md
+frugal models import README.md --catalog m.json
