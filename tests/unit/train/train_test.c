@@ -116,6 +116,48 @@ static void bytes_of(const place *p, const char *name, fr_buf *out)
     free(path);
 }
 
+/* A deeper model that begins as a file predicts what the file's model predicts; then it learns. */
+static void a_deeper_model_begins_with_the_answers_of_the_shallower(void **state)
+{
+    const place *p = *state;
+    fr_train_result shallow = { 0 }, deep = { 0 };
+    fr_err err = { 0 };
+    write_config(p, "", NULL);
+    assert_int_equal(train(p, 1, NULL, &shallow, NULL), 0);
+    double before[2];
+    for (size_t i = 0; i < 2; i++) {
+        FR_AUTO(fr_buf) c = { 0 };
+        fr_buf_put_f(&c,
+                     "model: {context: 64, dim: 32, layers: %d, heads: 4, kv_heads: 2, ffn: 48}\n"
+                     "tokenizer: {file: model.gguf}\ninit: model.gguf\n%s"
+                     "optimizer: {lr: 0.01}\nseed: 3\nformat: f32\nout: more.gguf\nstages:\n"
+                     "  - {mix: {more.jsonl: 1}, sequence: 64, batch_tokens: 128, tokens: 2000, "
+                     "until: {dev: dev.jsonl}}\n",
+                     i == 0 ? 2 : 4, i == 0 ? "" : "init_layers: [0, 0, 1, 1]\n");
+        write_file(p, "train.yaml", fr_buf_str(&c));
+        if (train(p, 1, NULL, &deep, &err) != 0)
+            fail_msg("%s", err.what);
+        before[i] = deep.dev_loss_first;
+    }
+    assert_true(before[0] > 0 && fabs(before[1] - before[0]) < 1e-6);
+    assert_true(deep.dev_loss_best < deep.dev_loss_first);
+    assert_true(deep.total_params > shallow.total_params);
+    static const char *const BAD[] = { "[0, 1, 1]", "[0, 2, 2, 3]", "[1, 0, 0, 1]", "[0, x, 1, 1]",
+                                       "5",         "[0, 1, 2, 3]" };
+    for (size_t i = 0; i < FR_COUNT_OF(BAD); i++) {
+        FR_AUTO(fr_buf) c = { 0 };
+        fr_buf_put_f(&c,
+                     "model: {context: 64, dim: 32, layers: 4, heads: 4, kv_heads: 2, ffn: 48}\n"
+                     "tokenizer: {file: model.gguf}\ninit: model.gguf\ninit_layers: %s\n"
+                     "out: more.gguf\nstages:\n  - {mix: {more.jsonl: 1}, tokens: 2000, sequence: "
+                     "64}\n",
+                     BAD[i]);
+        write_file(p, "train.yaml", fr_buf_str(&c));
+        assert_int_equal(train(p, 1, NULL, &deep, &err), i < 5 ? FR_E_USAGE : FR_E_FORMAT);
+        assert_non_null(strstr(err.what, i < 5 ? "init_layers" : "has no tensor"));
+    }
+}
+
 /* Says stop at the n-th time it is asked. */
 static bool stop_at(void *user)
 {
@@ -494,6 +536,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(interrupted_and_resumed_is_uninterrupted_to_the_bit),
+        TEST(a_deeper_model_begins_with_the_answers_of_the_shallower),
         TEST(threads_do_not_change_the_bits),
         TEST(what_was_trained_is_what_inference_runs),
         TEST(a_wrong_key_is_refused_with_the_nearest_valid_one),
