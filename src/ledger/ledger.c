@@ -101,6 +101,8 @@ static int open_store(fr_ledger *l, bool make_folder, fr_err *err)
     FR_TRY(fr_store_open(l->path, &l->store, err));
     FR_TRY(fr_store_migrate(l->store, "ledger", STEPS, FR_COUNT_OF(STEPS), err));
     FR_TRY(fr_store_prepare(l->store, "SELECT seq FROM run WHERE id = ?", &l->q_seq, err));
+    FR_TRY(fr_store_prepare(l->store, "SELECT seal IS NOT NULL FROM run WHERE seq = ?",
+                            &l->q_sealed, err));
     FR_TRY(fr_store_prepare(l->store,
                             "SELECT number FROM device WHERE device = ? AND kind = ? AND part = ? "
                             "AND method = ? AND source = ?",
@@ -142,6 +144,7 @@ void fr_ledger_close(fr_ledger *l)
     if (l == NULL)
         return;
     fr_query_free(l->q_seq);
+    fr_query_free(l->q_sealed);
     fr_query_free(l->q_device);
     fr_query_free(l->q_device_add);
     fr_query_free(l->q_bucket);
@@ -343,37 +346,50 @@ int fr_ledger_add(fr_ledger *l, const char *run_id, const fr_bucket *buckets, si
     return rc;
 }
 
-/* What is added to a run that is closed already (a score that came later) is sealed anew. */
-static int seal_again(fr_ledger *l, int64_t seq, bool only_sealed, fr_err *err)
+static int seal(fr_ledger *l, int64_t seq, fr_err *err)
 {
-    char seal[17];
-    FR_TRY(fr_ledger_seal_locked(l, seq, seal, err));
+    char hash[17];
+    FR_TRY(fr_ledger_seal_locked(l, seq, hash, err));
     FR_AUTOPTR(fr_query) q = NULL;
-    FR_TRY(fr_store_prepare(l->store,
-                            only_sealed ? "UPDATE run SET seal = ?2 WHERE seq = ?1 AND seal IS NOT "
-                                          "NULL"
-                                        : "UPDATE run SET seal = ?2 WHERE seq = ?1",
-                            &q, err));
+    FR_TRY(fr_store_prepare(l->store, "UPDATE run SET seal = ?2 WHERE seq = ?1", &q, err));
     fr_query_bind_i64(q, 1, seq);
-    fr_query_bind_text(q, 2, seal);
+    fr_query_bind_text(q, 2, hash);
     return fr_query_step(q, err);
 }
 
-static int note_locked(fr_ledger *l, const char *run_id, const char *kind, const char *name,
-                       double value, const char *text, fr_err *err)
+/* What is added to a run that is closed already (a score that came later) is sealed anew. To seal
+ * is to read all that the run has, so an open run, which is written often, is left alone. */
+static int seal_again(fr_ledger *l, int64_t seq, fr_err *err)
+{
+    fr_query_reset(l->q_sealed);
+    fr_query_bind_i64(l->q_sealed, 1, seq);
+    const int rc = fr_query_step(l->q_sealed, err);
+    const bool sealed = rc == FR_ROW && fr_query_i64(l->q_sealed, 0) != 0;
+    fr_query_reset(l->q_sealed);
+    FR_TRY(rc == FR_ROW ? 0 : rc);
+    return sealed ? seal(l, seq, err) : 0;
+}
+
+static int notes_locked(fr_ledger *l, const char *run_id, const fr_noted *notes, size_t n,
+                        bool empty_too, fr_err *err)
 {
     int64_t seq = 0;
     FR_TRY(fr_ledger_seq_of(l, run_id, &seq, err));
     FR_AUTOPTR(fr_query) q = NULL;
     FR_TRY(fr_store_prepare(
         l->store, "INSERT INTO note (run, kind, name, value, text) VALUES (?,?,?,?,?)", &q, err));
-    fr_query_bind_i64(q, 1, seq);
-    fr_query_bind_text(q, 2, kind);
-    fr_query_bind_text(q, 3, name);
-    fr_query_bind_f64(q, 4, value);
-    fr_query_bind_text(q, 5, text);
-    FR_TRY(fr_query_step(q, err));
-    return seal_again(l, seq, true, err);
+    for (size_t i = 0; i < n; i++) {
+        if (!empty_too && isnan(notes[i].value) && notes[i].text == NULL)
+            continue;
+        fr_query_reset(q);
+        fr_query_bind_i64(q, 1, seq);
+        fr_query_bind_text(q, 2, notes[i].kind);
+        fr_query_bind_text(q, 3, notes[i].name);
+        fr_query_bind_f64(q, 4, notes[i].value);
+        fr_query_bind_text(q, 5, notes[i].text);
+        FR_TRY(fr_query_step(q, err));
+    }
+    return seal_again(l, seq, err);
 }
 
 /* Notes of a kind whose names begin so. */
@@ -391,7 +407,7 @@ static int forget_locked(fr_ledger *l, const char *run_id, const char *kind, con
     fr_query_bind_text(q, 2, kind);
     fr_query_bind_text(q, 3, head);
     FR_TRY(fr_query_step(q, err));
-    return seal_again(l, seq, true, err);
+    return seal_again(l, seq, err);
 }
 
 int fr_ledger_forget(fr_ledger *l, const char *run_id, const char *kind, const char *head,
@@ -410,13 +426,13 @@ int fr_ledger_forget(fr_ledger *l, const char *run_id, const char *kind, const c
     return rc;
 }
 
-int fr_ledger_note(fr_ledger *l, const char *run_id, const char *kind, const char *name,
-                   double value, const char *text, fr_err *err)
+static int note(fr_ledger *l, const char *run_id, const fr_noted *notes, size_t n, bool empty_too,
+                fr_err *err)
 {
     pthread_mutex_lock(&l->lock);
     int rc = fr_store_begin(l->store, err);
     if (rc == 0) {
-        rc = note_locked(l, run_id, kind, name, value, text, err);
+        rc = notes_locked(l, run_id, notes, n, empty_too, err);
         if (rc == 0)
             rc = fr_store_commit(l->store, err);
         else
@@ -424,6 +440,18 @@ int fr_ledger_note(fr_ledger *l, const char *run_id, const char *kind, const cha
     }
     pthread_mutex_unlock(&l->lock);
     return rc;
+}
+
+int fr_ledger_note_all(fr_ledger *l, const char *run_id, const fr_noted *notes, size_t n,
+                       fr_err *err)
+{
+    return note(l, run_id, notes, n, false, err);
+}
+
+int fr_ledger_note(fr_ledger *l, const char *run_id, const char *kind, const char *name,
+                   double value, const char *text, fr_err *err)
+{
+    return note(l, run_id, &(fr_noted){ kind, name, value, text }, 1, true, err);
 }
 
 /* ---- end ---- */
@@ -471,7 +499,7 @@ static int write_end(fr_ledger *l, const closing *c, fr_err *err)
     fr_query_bind_text(q, 15, c->strategy);
     fr_query_bind_text(q, 16, c->name);
     FR_TRY(fr_query_step(q, err));
-    return seal_again(l, c->seq, false, err);
+    return seal(l, c->seq, err);
 }
 
 static int end_locked(fr_ledger *l, const fr_run_record *run, fr_err *err)

@@ -95,6 +95,14 @@ int fr_ledger_add(fr_ledger *l, const char *run_id, const fr_bucket *buckets, si
  * "factor", "note". A NAN value is none. */
 int fr_ledger_note(fr_ledger *l, const char *run_id, const char *kind, const char *name,
                    double value, const char *text, fr_err *err);
+typedef struct {
+    const char *kind, *name;
+    double value;
+    const char *text;
+} fr_noted;
+/** All of them in one transaction, or none; those without value and text are left out. Borrowed. */
+int fr_ledger_note_all(fr_ledger *l, const char *run_id, const fr_noted *notes, size_t n,
+                       fr_err *err);
 /** Removes notes of a kind whose names begin with head: what is told anew takes their place. */
 int fr_ledger_forget(fr_ledger *l, const char *run_id, const char *kind, const char *head,
                      fr_err *err);

@@ -27,7 +27,7 @@ struct fr_ledger {
     char *path;
     fr_identity self;
     /* prepared once, for what is written every second */
-    fr_query *q_seq, *q_device, *q_device_add, *q_bucket;
+    fr_query *q_seq, *q_sealed, *q_device, *q_device_add, *q_bucket;
 };
 
 /* The callers of these hold the lock. */

@@ -287,28 +287,12 @@ static void place_into(fr_run_record *record, const fr_place *place)
     record->pue = place->pue;
 }
 
-typedef struct {
-    const char *kind, *name;
-    double value;
-    const char *text;
-} noted;
-
-/* Those of which something is known. */
-static int note_all(fr_run *run, const noted *notes, size_t n, fr_err *err)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!isnan(notes[i].value) || notes[i].text != NULL)
-            FR_TRY(fr_ledger_note(run->ledger, run->root.record.id, notes[i].kind, notes[i].name,
-                                  notes[i].value, notes[i].text, err));
-    return 0;
-}
-
 /* All that the account is made with, so that it can be made again without our tables. */
 static int note_factors(fr_run *run, fr_err *err)
 {
     const fr_place *p = &run->place;
     const fr_factors *f = &run->factors;
-    const noted NOTES[] = {
+    const fr_noted NOTES[] = {
         { "factor", "pue", p->pue, p->pue_source },
         { "factor", "place", NAN, p->assumed ? "assumed" : p->region },
         { "factor", "market_g_per_kwh", f->market_g_per_kwh, f->market_how },
@@ -319,7 +303,7 @@ static int note_factors(fr_run *run, fr_err *err)
         { "host", "ram_bytes", run->host.quota_ram_bytes > 0 ? run->host.quota_ram_bytes : NAN,
           NULL },
     };
-    return note_all(run, NOTES, FR_COUNT_OF(NOTES), err);
+    return fr_ledger_note_all(run->ledger, run->root.record.id, NOTES, FR_COUNT_OF(NOTES), err);
 }
 
 /* Once the meter is open it is known which accelerators there are. */
@@ -332,13 +316,15 @@ static int note_embodied(fr_run *run, fr_err *err)
         n += kind == FR_DEVICE_GPU || kind == FR_DEVICE_ACCELERATOR;
     }
     fr_embodied_add_accelerators(e, n);
-    const noted NOTES[] = {
+    const fr_noted NOTES[] = {
         { "factor", "embodied_total_kg", e->total_kg, e->source },
         { "factor", "embodied_lifetime_s", e->lifetime_s, NULL },
         { "factor", "embodied_share_ratio", e->share_ratio, NULL },
         { "host", "accelerators", n > 0 ? n : NAN, NULL },
     };
-    return run->ledger != NULL ? note_all(run, NOTES, FR_COUNT_OF(NOTES), err) : 0;
+    return run->ledger != NULL ? fr_ledger_note_all(run->ledger, run->root.record.id, NOTES,
+                                                    FR_COUNT_OF(NOTES), err)
+                               : 0;
 }
 
 /* The lines beside the location-based one, which the run's row holds. */
@@ -355,14 +341,14 @@ static int note_account(fr_run *run, const fr_used *whole, fr_err *err)
         busy_s[d->kind == FR_DEVICE_GPU] += d->busy_s;
         there_s[d->kind == FR_DEVICE_GPU] += d->capacity_s;
     }
-    const noted NOTES[] = {
+    const fr_noted NOTES[] = {
         { "account", "market_g", s.market_g, run->factors.market_how },
         { "account", "water_site_l", s.water_site_l, NULL },
         { "account", "water_grid_l", s.water_grid_l, NULL },
         { "used", "cpu_ratio", there_s[0] > 0 ? busy_s[0] / there_s[0] : NAN, NULL },
         { "used", "gpu_ratio", there_s[1] > 0 ? busy_s[1] / there_s[1] : NAN, NULL },
     };
-    return note_all(run, NOTES, FR_COUNT_OF(NOTES), err);
+    return fr_ledger_note_all(run->ledger, run->root.record.id, NOTES, FR_COUNT_OF(NOTES), err);
 }
 
 static int record_first(fr_run *run, const fr_run_options *options, fr_err *err)
@@ -603,6 +589,18 @@ int fr_run_note(fr_run *run, const char *kind, const char *name, double value, c
 }
 
 /* Closes a phase's (or the run's) row with the whole of its window. */
+static int note_meter(fr_run *run, const fr_used *whole, fr_err *err)
+{
+    const fr_reading *r = &whole->reading;
+    const fr_noted NOTES[] = {
+        { "meter", "overhead_j", fr_reading_overhead(r).value_j, NULL },
+        { "meter", "samples", (double)r->samples, NULL },
+        { "meter", "missed", r->missed > 0 ? (double)r->missed : NAN, NULL },
+        { "meter", "note", NAN, r->note[0] != '\0' ? r->note : NULL },
+    };
+    return fr_ledger_note_all(run->ledger, run->root.record.id, NOTES, FR_COUNT_OF(NOTES), err);
+}
+
 static int record_end(fr_run *run, fr_phase *phase, const fr_reading *now, const char *status,
                       int exit_code, fr_used *used, fr_err *err)
 {
@@ -613,11 +611,13 @@ static int record_end(fr_run *run, fr_phase *phase, const fr_reading *now, const
     if (run->ledger == NULL)
         return 0;
     fr_run_record *r = &phase->record;
+    const fr_noted WORK[] = {
+        { "work", "flops", phase->flops > 0 ? phase->flops : NAN, NULL },
+        { "work", "tokens", phase->tokens > 0 ? (double)phase->tokens : NAN, NULL },
+    };
     int rc = 0;
-    if (phase->flops > 0)
-        rc = fr_ledger_note(run->ledger, r->id, "work", "flops", phase->flops, NULL, err);
-    if (rc == 0 && phase->tokens > 0)
-        rc = fr_ledger_note(run->ledger, r->id, "work", "tokens", (double)phase->tokens, NULL, err);
+    if (phase->flops > 0 || phase->tokens > 0)
+        rc = fr_ledger_note_all(run->ledger, r->id, WORK, FR_COUNT_OF(WORK), err);
     r->status = status != NULL ? status : "done";
     r->exit_code = exit_code;
     r->end_unix_ns = FR_MAX(now->unix_ns, r->start_unix_ns);
@@ -628,6 +628,11 @@ static int record_end(fr_run *run, fr_phase *phase, const fr_reading *now, const
     r->energy = used->total;
     if (r->energy.method != FR_METHOD_NONE)
         r->energy = whole_energy(&phase->begin, now, used->total);
+    /* Before the end, which seals all that was noted. */
+    if (rc == 0 && phase == &run->root)
+        rc = note_account(run, used, err);
+    if (rc == 0 && phase == &run->root)
+        rc = note_meter(run, used, err);
     return rc != 0 ? rc : fr_ledger_end(run->ledger, r, err);
 }
 
@@ -690,20 +695,6 @@ static void stop_flusher(fr_run *run)
     pthread_join(run->flusher, NULL);
 }
 
-static int note_meter(fr_run *run, const fr_used *whole, fr_err *err)
-{
-    const char *id = run->root.record.id;
-    const fr_reading *r = &whole->reading;
-    FR_TRY(fr_ledger_note(run->ledger, id, "meter", "overhead_j", fr_reading_overhead(r).value_j,
-                          NULL, err));
-    FR_TRY(fr_ledger_note(run->ledger, id, "meter", "samples", (double)r->samples, NULL, err));
-    if (r->missed > 0)
-        FR_TRY(fr_ledger_note(run->ledger, id, "meter", "missed", (double)r->missed, NULL, err));
-    if (r->note[0] != '\0')
-        FR_TRY(fr_ledger_note(run->ledger, id, "meter", "note", NAN, r->note, err));
-    return 0;
-}
-
 int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr_used *remainder,
                fr_err *err)
 {
@@ -721,10 +712,6 @@ int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr
         rc = rc != 0 ? rc : end_rc;
     }
     int end_rc = record_end(run, &run->root, now, status, exit_code, whole, err);
-    if (end_rc == 0 && run->ledger != NULL)
-        end_rc = note_account(run, whole, err);
-    if (end_rc == 0 && run->ledger != NULL)
-        end_rc = note_meter(run, whole, err);
     rc = rc != 0 ? rc : end_rc;
     if (rc == 0 && run->lost) /* a flush that failed and was made good since is no failure */
         rc = fr_fail(err, run->first_rc, run->first_err.hint, "%s", run->first_err.what);
