@@ -66,6 +66,9 @@ int fr_engine_new(fr_model *model, const fr_engine_options *options, fr_engine *
     static const fr_engine_options DEFAULTS = { 0 };
     const fr_engine_options *o = options != NULL ? options : &DEFAULTS;
     const fr_shape *shape = fr_model_shape(model);
+    if (shape->looks_ahead)
+        return fr_fail(err, FR_E_USAGE, "Use it with frugal embed.",
+                       "'%s' is an encoder: it makes embeddings, no text", fr_model_path(model));
     FR_AUTOPTR(fr_engine) e = FR_NEW(fr_engine);
     e->model = model;
     e->work = o->work;

@@ -73,6 +73,8 @@ size_t fr_shape_dim(const fr_shape *s, fr_dim dim)
         return s->n_experts_used * s->expert_ffn_dim;
     case FR_DIM_VOCAB:
         return s->n_vocab;
+    case FR_DIM_LABELS:
+        return s->n_labels;
     }
     return 0;
 }
@@ -224,6 +226,7 @@ static int check_sizes(const fr_shape *s, fr_err *err)
         { "vocab", s->n_vocab, 1, 1 << 21 },
         { "context", s->context, 1, 1 << 24 },
         { "token types", s->n_types, 0, 1 << 16 },
+        { "labels", s->n_labels, 0, 1 << 20 },
         { "experts", experts, 0, 1024 },
         { "experts used", s->n_experts_used, experts != 0 ? 1 : 0, experts },
         { "expert ffn", s->expert_ffn_dim, experts != 0 ? 1 : 0, 1 << 20 },
@@ -270,7 +273,7 @@ const char *fr_op_name(const fr_op *op, bool is_back)
         {
             [FR_OP_EMBED] = "embed",
             [FR_OP_POSITION] = "position",
-            [FR_OP_FIRST_ROW] = "first row",
+            [FR_OP_KIND] = "kind",
             [FR_OP_NORM] = "norm",
             [FR_OP_LINEAR] = "matmul",
             [FR_OP_ROPE] = "rope",
@@ -284,7 +287,7 @@ const char *fr_op_name(const fr_op *op, bool is_back)
         {
             [FR_OP_EMBED] = "embed back",
             [FR_OP_POSITION] = "position back",
-            [FR_OP_FIRST_ROW] = "first row back",
+            [FR_OP_KIND] = "kind back",
             [FR_OP_NORM] = "norm back",
             [FR_OP_LINEAR] = "matmul back",
             [FR_OP_ROPE] = "rope back",
@@ -327,6 +330,8 @@ const char *fr_op_part(const fr_op *op)
         [FR_SLOT_EXPERTS_GATE] = "ffn_gate_exps",
         [FR_SLOT_EXPERTS_UP] = "ffn_up_exps",
         [FR_SLOT_EXPERTS_DOWN] = "ffn_down_exps",
+        [FR_SLOT_HEAD] = "cls",
+        [FR_SLOT_CLASSES] = "cls_output",
     };
     if (op->kind == FR_OP_ROPE)
         return op->in == FR_VALUE_Q ? "q" : "k";

@@ -35,7 +35,8 @@ typedef enum fr_dim {
     FR_DIM_EXPERT_FFN, /* expert_ffn_dim */
     FR_DIM_PICKED,     /* 2 × n_experts_used: the numbers and the shares of a token's experts */
     FR_DIM_PICKED_FFN, /* n_experts_used × expert_ffn_dim */
-    FR_DIM_VOCAB       /* n_vocab */
+    FR_DIM_VOCAB,      /* n_vocab */
+    FR_DIM_LABELS      /* n_labels: classes of a classification head */
 } fr_dim;
 size_t fr_shape_dim(const fr_shape *s, fr_dim dim);
 
@@ -105,6 +106,10 @@ typedef enum fr_slot {
     FR_SLOT_EXPERTS_GATE,
     FR_SLOT_EXPERTS_UP,
     FR_SLOT_EXPERTS_DOWN,
+    FR_SLOT_HEAD, /* classification of a pooled text: tanh(head · x), then classes */
+    FR_SLOT_HEAD_B,
+    FR_SLOT_CLASSES,
+    FR_SLOT_CLASSES_B,
     FR_SLOT_COUNT
 } fr_slot;
 
@@ -144,7 +149,7 @@ typedef enum fr_op_kind {
     FR_OP_NONE,
     FR_OP_EMBED,     /* out = weight[token] · embed_scale */
     FR_OP_POSITION,  /* out += weight[position] */
-    FR_OP_FIRST_ROW, /* out += weight[0] */
+    FR_OP_KIND,      /* out += weight[kind of the token]: first or second text of a pair */
     FR_OP_NORM,      /* out (= or +=) norm(in) * weight (+ bias); over each group of the
                         weight's width */
     FR_OP_LINEAR,    /* out (= or +=) in · weightᵀ (+ bias); with `add` a new version of out */
@@ -185,7 +190,7 @@ typedef struct {
     fr_activation activation;
     bool embed_scaled;   /* by the root of dim */
     bool renormed;       /* shares of the picked experts are made to sum to one */
-    bool looks_ahead;    /* attention is not causal; there are no logits, only embeddings */
+    bool looks_ahead;    /* attention is not causal; there are no logits, only hidden states */
     size_t wide_heads;   /* with so many layers, scores are scaled by dim / n_heads instead of
                             head_dim: no key says so (gemma's 27B) */
     size_t window_every; /* every n-th layer attends to all, where there is a window; 0: none */

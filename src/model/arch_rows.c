@@ -446,9 +446,121 @@ static const fr_op FALCON_LAYER[] = {
     ADD_FFN(FR_WHEN_ALWAYS),
 };
 
+/* ---- encoders ----------------------------------------------------------------------------------
+ * Devlin et al. 2018, arXiv:1810.04805: each token sees all others; norms come after what is added.
+ * What comes out are hidden states. */
+#define BERT "encoder.layer.%zu."
+#define OPTIONAL_ONE(s, g, h, r, c)                                                                \
+    {                                                                                              \
+        s, g, h, r, c, .when = FR_WHEN_OPTIONAL                                                    \
+    }
+#define BERT_EMBEDDINGS                                                                            \
+    TOKEN_EMBD("embeddings.word_embeddings.weight"),                                               \
+        OPTIONAL_ONE(FR_SLOT_TOKEN_TYPES, "token_types.weight",                                    \
+                     "embeddings.token_type_embeddings.weight", FR_DIM_TYPES, FR_DIM_MODEL),       \
+        { FR_SLOT_EMBD_NORM, "token_embd_norm.weight", "embeddings.LayerNorm.weight", FR_DIM_ONE,  \
+          FR_DIM_MODEL },                                                                          \
+    {                                                                                              \
+        FR_SLOT_EMBD_NORM_B, "token_embd_norm.bias", "embeddings.LayerNorm.bias", FR_DIM_ONE,      \
+            FR_DIM_MODEL                                                                           \
+    }
+#define POST_NORMS(attention, ffn)                                                                 \
+    VECTOR(FR_SLOT_ATTN_POST_NORM, "blk.%zu.attn_output_norm.weight", attention ".weight",         \
+           FR_DIM_MODEL),                                                                          \
+        VECTOR(FR_SLOT_ATTN_POST_NORM_B, "blk.%zu.attn_output_norm.bias", attention ".bias",       \
+               FR_DIM_MODEL),                                                                      \
+        VECTOR(FR_SLOT_FFN_POST_NORM, "blk.%zu.layer_output_norm.weight", ffn ".weight",           \
+               FR_DIM_MODEL),                                                                      \
+        VECTOR(FR_SLOT_FFN_POST_NORM_B, "blk.%zu.layer_output_norm.bias", ffn ".bias",             \
+               FR_DIM_MODEL)
+#define CLASSIFICATION                                                                             \
+    OPTIONAL_ONE(FR_SLOT_HEAD, "cls.weight", "pooler.dense.weight", FR_DIM_MODEL, FR_DIM_MODEL),   \
+        OPTIONAL_ONE(FR_SLOT_HEAD_B, "cls.bias", "pooler.dense.bias", FR_DIM_ONE, FR_DIM_MODEL),   \
+        OPTIONAL_ONE(FR_SLOT_CLASSES, "cls.output.weight", "classifier.weight", FR_DIM_LABELS,     \
+                     FR_DIM_MODEL),                                                                \
+        OPTIONAL_ONE(FR_SLOT_CLASSES_B, "cls.output.bias", "classifier.bias", FR_DIM_ONE,          \
+                     FR_DIM_LABELS)
+#define NORM_X(s)                                                                                  \
+    {                                                                                              \
+        FR_OP_NORM, s, s##_B, .in = FR_VALUE_X, .out = FR_VALUE_X                                  \
+    }
+#define ADD_KIND                                                                                   \
+    {                                                                                              \
+        FR_OP_KIND, FR_SLOT_TOKEN_TYPES, .out = FR_VALUE_X                                         \
+    }
+
+static const fr_slot_row BERT_SLOTS[] = {
+    BERT_EMBEDDINGS,
+    { FR_SLOT_POSITION_EMBD, "position_embd.weight", "embeddings.position_embeddings.weight",
+      FR_DIM_CONTEXT, FR_DIM_MODEL },
+    MATRIX(FR_SLOT_ATTN_Q, "blk.%zu.attn_q.weight", BERT "attention.self.query.weight", FR_DIM_Q,
+           FR_DIM_MODEL),
+    MATRIX(FR_SLOT_ATTN_K, "blk.%zu.attn_k.weight", BERT "attention.self.key.weight", FR_DIM_KV,
+           FR_DIM_MODEL),
+    MATRIX(FR_SLOT_ATTN_V, "blk.%zu.attn_v.weight", BERT "attention.self.value.weight", FR_DIM_KV,
+           FR_DIM_MODEL),
+    MATRIX(FR_SLOT_ATTN_OUT, "blk.%zu.attn_output.weight", BERT "attention.output.dense.weight",
+           FR_DIM_MODEL, FR_DIM_Q),
+    OPTIONAL_VECTOR(FR_SLOT_ATTN_Q_B, "blk.%zu.attn_q.bias", BERT "attention.self.query.bias",
+                    FR_DIM_Q),
+    OPTIONAL_VECTOR(FR_SLOT_ATTN_K_B, "blk.%zu.attn_k.bias", BERT "attention.self.key.bias",
+                    FR_DIM_KV),
+    OPTIONAL_VECTOR(FR_SLOT_ATTN_V_B, "blk.%zu.attn_v.bias", BERT "attention.self.value.bias",
+                    FR_DIM_KV),
+    OPTIONAL_VECTOR(FR_SLOT_ATTN_OUT_B, "blk.%zu.attn_output.bias",
+                    BERT "attention.output.dense.bias", FR_DIM_MODEL),
+    PLAIN_FFN(BERT "intermediate.dense", BERT "output.dense"),
+    POST_NORMS(BERT "attention.output.LayerNorm", BERT "output.LayerNorm"),
+    CLASSIFICATION,
+};
+static const fr_op BERT_BEFORE[] = {
+    EMBED,
+    { FR_OP_POSITION, FR_SLOT_POSITION_EMBD, .out = FR_VALUE_X },
+    ADD_KIND,
+    NORM_X(FR_SLOT_EMBD_NORM),
+};
+static const fr_op BERT_LAYER[] = {
+    PROJECT_QKV(X),          ATTEND,
+    ADD_ATTENTION,           NORM_X(FR_SLOT_ATTN_POST_NORM),
+    PROJECT(FFN_UP, X, UP),  { FR_OP_ACTIVATE, .in = FR_VALUE_UP, .out = FR_VALUE_ACT },
+    ADD_FFN(FR_WHEN_ALWAYS), NORM_X(FR_SLOT_FFN_POST_NORM),
+};
+
+/* Nussbaum et al. 2024, arXiv:2402.01613: rotary positions, gated SiLU, one matrix for queries,
+ * keys and values. */
+#define NOMIC "encoder.layers.%zu."
+static const fr_slot_row NOMIC_SLOTS[] = {
+    BERT_EMBEDDINGS,
+    FUSED_ATTENTION(NOMIC "attn.out_proj.weight"),
+    FUSED_ATTENTION_B(NOMIC "attn.out_proj.bias"),
+    MATRIX(FR_SLOT_FFN_GATE, "blk.%zu.ffn_gate.weight", NOMIC "mlp.fc12.weight", FR_DIM_FFN,
+           FR_DIM_MODEL),
+    MATRIX(FR_SLOT_FFN_UP, "blk.%zu.ffn_up.weight", NOMIC "mlp.fc11.weight", FR_DIM_FFN,
+           FR_DIM_MODEL),
+    MATRIX(FR_SLOT_FFN_DOWN, "blk.%zu.ffn_down.weight", NOMIC "mlp.fc2.weight", FR_DIM_MODEL,
+           FR_DIM_FFN),
+    POST_NORMS(NOMIC "norm1", NOMIC "norm2"),
+    CLASSIFICATION,
+};
+static const fr_op NOMIC_BEFORE[] = { EMBED, ADD_KIND, NORM_X(FR_SLOT_EMBD_NORM) };
+static const fr_op NOMIC_LAYER[] = {
+    PROJECT_QKV(X),
+    ROPE,
+    ATTEND,
+    ADD_ATTENTION,
+    NORM_X(FR_SLOT_ATTN_POST_NORM),
+    PROJECT(FFN_GATE, X, GATE),
+    PROJECT(FFN_UP, X, UP),
+    { FR_OP_ACTIVATE, .in = FR_VALUE_GATE, .in2 = FR_VALUE_UP, .out = FR_VALUE_ACT },
+    ADD_FFN(FR_WHEN_ALWAYS),
+    NORM_X(FR_SLOT_FFN_POST_NORM),
+};
+
 #define LIST(before, layer, after)                                                                 \
     .ops = { before, layer, after },                                                               \
     .n_ops = { FR_COUNT_OF(before), FR_COUNT_OF(layer), FR_COUNT_OF(after) }
+#define LIST_OF_ENCODER(before, layer)                                                             \
+    .ops = { before, layer, NULL }, .n_ops = { FR_COUNT_OF(before), FR_COUNT_OF(layer), 0 }
 #define SLOTS(s) .slots = s, .n_slots = FR_COUNT_OF(s)
 
 const fr_arch fr_arch_rows[] = {
@@ -478,5 +590,9 @@ const fr_arch fr_arch_rows[] = {
       LIST(EMBEDDING, GPTNEOX_LAYER, OUTPUT_LOGITS) },
     { "falcon", FR_ROPE_HALVES, FR_NORM_LAYER, FR_ACT_GELU, SLOTS(FALCON_SLOTS),
       LIST(EMBEDDING, FALCON_LAYER, OUTPUT_LOGITS) },
+    { "bert", FR_ROPE_NONE, FR_NORM_LAYER, FR_ACT_GELU, .looks_ahead = true, SLOTS(BERT_SLOTS),
+      LIST_OF_ENCODER(BERT_BEFORE, BERT_LAYER) },
+    { "nomic-bert", FR_ROPE_HALVES, FR_NORM_LAYER, FR_ACT_SILU, .looks_ahead = true,
+      SLOTS(NOMIC_SLOTS), LIST_OF_ENCODER(NOMIC_BEFORE, NOMIC_LAYER) },
 };
 const size_t fr_arch_n_rows = FR_COUNT_OF(fr_arch_rows);

@@ -75,7 +75,7 @@ typedef struct {
     fr_kv *kv;
     const fr_row *rows;
     size_t n, n_logits;
-    float *logits;
+    float *logits;                /* NULL: hidden states are wanted */
     float *value[FR_VALUE_COUNT]; /* [n][width]; of H one for each thread */
     size_t width[FR_VALUE_COUNT];
     float *angles[ROPE_SETS]; /* [n][rope_dim] cos, sin; NULL where there are none */
@@ -138,7 +138,7 @@ static void share_columns(const walk *w, fr_value v, size_t *first, size_t *end)
     *end *= width / heads;
 }
 
-/* The token's row, or the position's, or the first one. */
+/* The token's row, or the position's, or that of its kind. */
 static void embed(const walk *w, const fr_op *op)
 {
     step *s = w->s;
@@ -155,7 +155,8 @@ static void embed(const walk *w, const fr_op *op)
                 out[i] *= scale;
             break;
         default:
-            fr_packed_row(table, op->kind == FR_OP_POSITION ? s->rows[r].position : 0, own);
+            fr_packed_row(table, op->kind == FR_OP_POSITION ? s->rows[r].position : s->rows[r].kind,
+                          own);
             s->k->add(out, own, 1, width);
             break;
         }
@@ -311,7 +312,7 @@ static void attend_head(const walk *w, const fr_op *op, size_t layer, size_t liv
     const fr_row *row = &s->rows[s->live[live]];
     size_t group = shape->n_heads / shape->n_kv_heads, dim = shape->head_dim;
     size_t at = live * s->width[op->in] + head * group * dim;
-    size_t end = s->m->arch->looks_ahead ? s->kv->next[row->sequence] : (size_t)row->position + 1;
+    size_t end = shape->looks_ahead ? s->kv->next[row->sequence] : (size_t)row->position + 1;
     size_t first = fr_shape_is_local(shape, layer) && end > shape->window ? end - shape->window : 0;
     size_t skip = first * dim * fr_format_find(s->kv->format)->block_bytes;
     s->k->attend(s->value[op->out] + at, s->value[op->in] + at,
@@ -464,7 +465,7 @@ static unsigned reads_of_others(const step *s, const fr_op *op)
     case FR_OP_ACTIVATE: /* columns of both, as the products before wrote them */
     case FR_OP_EMBED:
     case FR_OP_POSITION: /* rows, as the embedding before wrote them */
-    case FR_OP_FIRST_ROW:
+    case FR_OP_KIND:
     case FR_OP_NONE:
         break;
     }
@@ -492,7 +493,7 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
     switch (op->kind) {
     case FR_OP_EMBED:
     case FR_OP_POSITION:
-    case FR_OP_FIRST_ROW:
+    case FR_OP_KIND:
         embed(w, op);
         break;
     case FR_OP_NORM:
@@ -550,7 +551,8 @@ static void weigh_op(const walk *w, const fr_op *op, size_t layer, fr_op_event *
     } else if (op->kind == FR_OP_ATTENTION) {
         double positions = 0;
         for (size_t r = 0; r < rows; r++)
-            positions += (double)s->rows[s->live[r]].position + 1;
+            positions += shape->looks_ahead ? (double)s->kv->next[s->rows[s->live[r]].sequence]
+                                            : (double)s->rows[s->live[r]].position + 1;
         positions /= (double)w->threads;
         e->flops = 4.0 * positions * (double)(shape->n_heads * shape->head_dim);
         e->bytes = positions * (double)fr_shape_kv_bytes_per_token(shape) / (double)shape->n_layers;
@@ -593,7 +595,8 @@ static void walk_list(void *args, size_t first, size_t end, int thread)
         for (size_t i = 0; i < m->n_ops[FR_PART_LAYER]; i++)
             walk_op(&w, &m->ops[FR_PART_LAYER][i], l, (int32_t)l);
     for (size_t i = 0; i < m->n_ops[FR_PART_AFTER] && w.n_live > 0; i++)
-        walk_op(&w, &m->ops[FR_PART_AFTER][i], 0, -1);
+        if (s->logits != NULL || m->ops[FR_PART_AFTER][i].kind != FR_OP_LOGITS)
+            walk_op(&w, &m->ops[FR_PART_AFTER][i], 0, -1);
 }
 
 /* ---- before the walk ----------------------------------------------------------------------------
@@ -610,6 +613,9 @@ static int check_row(const fr_model *m, fr_kv *kv, const fr_row *row, size_t i, 
     if (row->position >= kv->context)
         return fr_fail(err, FR_E_LIMIT, "Shorten the text, or open the state for a longer context.",
                        "position %u is beyond the context of %zu", row->position, kv->context);
+    if (row->kind != 0 && row->kind >= m->shape.n_types)
+        return fr_fail(err, FR_E_USAGE, "The model was made for one text at a time.",
+                       "row %zu: token type %u is not one of %zu", i, row->kind, m->shape.n_types);
     if (row->position >= m->positions_most)
         return fr_fail(err, FR_E_LIMIT, "Shorten the text: this model knows no later positions.",
                        "position %u is beyond the %zu that the model learned", row->position,
@@ -630,6 +636,9 @@ static int check_rows(const fr_model *m, fr_kv *kv, const fr_row *rows, size_t n
             return fr_fail(err, FR_E_USAGE, NULL,
                            "row %zu: position %zu of sequence %u leaves a gap or goes back", i,
                            position, rows[i].sequence);
+        if (m->shape.looks_ahead && *next == SIZE_MAX && position != 0)
+            return fr_fail(err, FR_E_USAGE, NULL,
+                           "row %zu: a model that looks ahead takes a text in one step", i);
         *next = position + 1;
     }
     return 0;
@@ -733,8 +742,18 @@ static void learn_from(fr_kv *kv, unsigned slept, double flops)
     kv->alone_next = FR_MIN(kv->alone_steps * 2, ALONE_STEPS_MOST);
 }
 
-int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
-                     const fr_row *rows, size_t n, float *logits, fr_err *err)
+/* What the list made last, apart from logits. */
+static fr_value last_value(const fr_model *m)
+{
+    fr_value v = FR_VALUE_X;
+    for (size_t i = 0; i < m->n_ops[FR_PART_AFTER]; i++)
+        if (m->ops[FR_PART_AFTER][i].kind != FR_OP_LOGITS)
+            v = m->ops[FR_PART_AFTER][i].out;
+    return v;
+}
+
+static int forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
+                   const fr_row *rows, size_t n, float *logits, float *hidden, fr_err *err)
 {
     step s = { .m = m,
                .k = m->kernels,
@@ -769,5 +788,22 @@ int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr
         learn_from(kv, atomic_load_explicit(&s.barrier.slept, memory_order_relaxed), flops);
     for (size_t i = 0; i < n; i++)
         kv->length[rows[i].sequence] = (size_t)rows[i].position + 1;
+    if (hidden != NULL && s.n_logits > 0)
+        memcpy(hidden, s.value[last_value(m)], s.n_logits * m->shape.dim * sizeof(float));
     return 0;
+}
+
+int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
+                     const fr_row *rows, size_t n, float *logits, fr_err *err)
+{
+    if (m->shape.looks_ahead)
+        return fr_fail(err, FR_E_USAGE, "Use it with frugal embed.",
+                       "'%s' is an encoder: it makes embeddings, no text", m->path);
+    return forward(m, adapter, kv, pool, rows, n, logits, NULL, err);
+}
+
+int fr_model_hidden(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
+                    const fr_row *rows, size_t n, float *hidden, fr_err *err)
+{
+    return forward(m, adapter, kv, pool, rows, n, NULL, hidden, err);
 }

@@ -39,6 +39,15 @@ typedef struct {
     float local_theta; /* base in layers with a window, unscaled; 0: as all others */
 } fr_rope_scaling;
 
+/** How the hidden states of a text's tokens become one embedding; as in GGUF's pooling_type. */
+typedef enum fr_pooling {
+    FR_POOLING_NONE,
+    FR_POOLING_MEAN,
+    FR_POOLING_CLS, /* the first token's */
+    FR_POOLING_LAST,
+    FR_POOLING_RANK /* the first token's, through the classification head */
+} fr_pooling;
+
 typedef struct {
     const char *architecture; /* "llama"; static */
     size_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn_dim, n_vocab, context;
@@ -57,7 +66,10 @@ typedef struct {
     float embed_scale, logit_scale; /* 0: 1 */
     size_t n_experts, n_experts_used, expert_ffn_dim;
     bool experts_renormed;
-    size_t n_types; /* rows of the table of token types */
+    size_t n_types;     /* rows of the table of token types */
+    bool looks_ahead;   /* a token attends to all of its text: no logits, only hidden states */
+    fr_pooling pooling; /* as the file says */
+    size_t n_labels;    /* of the classification head; 0: none */
     fr_rope_scaling rope_scaling;
 } fr_shape;
 
@@ -119,6 +131,7 @@ typedef struct {
     int32_t token;
     uint32_t sequence, position;
     bool want_logits;
+    uint8_t kind; /* which text of a pair the token is of, where the model tells them apart */
 } fr_row;
 
 /**
@@ -132,5 +145,18 @@ typedef struct {
  */
 int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
                      const fr_row *rows, size_t n, float *logits, fr_err *err);
+
+/**
+ * The same, but what comes out are the last layer's hidden states, normed: hidden [number of rows
+ * with want_logits][dim]. Of a model that looks ahead all of a sequence must be in one step.
+ */
+int fr_model_hidden(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
+                    const fr_row *rows, size_t n, float *hidden, fr_err *err);
+
+/** Logits [n][n_labels] of the classification head for pooled hidden states [n][dim]. FR_E_USAGE:
+ * the model has none. */
+int fr_model_classify(const fr_model *m, const float *pooled, size_t n, float *logits, fr_err *err);
+/** Name of a class; "LABEL_3" where the file has none. buf holds it. */
+fr_str fr_model_label(const fr_model *m, size_t i, char buf[32]);
 
 #endif

@@ -154,6 +154,34 @@ static int read_attention(const fr_gguf *file, const fr_arch *arch, fr_shape *s,
     return get_real(file, s, "final_logit_softcapping", &s->logit_cap, err);
 }
 
+/* What an encoder's tokens see, and what is made of them. */
+static int read_encoder(const fr_gguf *file, const fr_arch *arch, fr_shape *s, fr_err *err)
+{
+    char key[KEY_BYTES];
+    bool causal = !arch->looks_ahead;
+    size_t pooling = FR_POOLING_NONE;
+    key_of(s, "attention.causal", key);
+    fr_gguf_get_bool(file, key, &causal);
+    s->looks_ahead = !causal;
+    if (s->looks_ahead && s->window != 0)
+        return fr_fail(err, FR_E_UNSUPPORTED, NULL,
+                       "'%s': a window around each token is not supported where attention is not "
+                       "causal",
+                       fr_gguf_path(file));
+    FR_TRY(get_size(file, s, "pooling_type", false, &pooling, err));
+    if (pooling > FR_POOLING_RANK)
+        return fr_fail(err, FR_E_UNSUPPORTED,
+                       "Supported are 0 (none), 1 (mean), 2 (first), 3 (last) and 4 (rank).",
+                       "'%s': '%s.pooling_type' is %zu, which is not supported", fr_gguf_path(file),
+                       s->architecture, pooling);
+    s->pooling = (fr_pooling)pooling;
+    const fr_tensor *types = fr_gguf_tensor(file, "token_types.weight");
+    s->n_types = types != NULL ? (size_t)FR_MIN(types->dims[1], (uint64_t)1 << 32) : 0;
+    const fr_tensor *classes = fr_gguf_tensor(file, "cls.output.weight");
+    s->n_labels = classes != NULL ? (size_t)FR_MIN(classes->dims[1], (uint64_t)1 << 32) : 0;
+    return 0;
+}
+
 /* Which of the weights that not every file has this one has, as its first layer tells. */
 static void find_optional(const fr_gguf *file, const fr_arch *arch, fr_shape *s)
 {
@@ -197,11 +225,11 @@ int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err)
     if (embedding == NULL)
         return fr_fail(err, FR_E_FORMAT, "The file is damaged, or holds only a part of a model.",
                        "'%s' lacks the tensor 'token_embd.weight'", fr_gguf_path(file));
-    const fr_tensor *types = fr_gguf_tensor(file, "token_types.weight");
-    s.n_types = types != NULL ? (size_t)FR_MIN(types->dims[1], (uint64_t)1 << 32) : 0;
+    FR_TRY(read_encoder(file, arch, &s, err));
     s.n_vocab = (size_t)embedding->dims[1];
     s.tied = fr_gguf_tensor(file, "output.weight") == NULL;
-    s.kv_format = embedding->format == FR_FORMAT_F32 ? FR_FORMAT_F32 : FR_FORMAT_F16;
+    s.kv_format =
+        embedding->format == FR_FORMAT_F32 || s.looks_ahead ? FR_FORMAT_F32 : FR_FORMAT_F16;
     find_optional(file, arch, &s);
     fr_err cause = { 0 };
     if (fr_shape_check(&s, &cause) != 0)

@@ -150,7 +150,7 @@ static bool is_known(const fr_arch *arch, const fr_shape *s, const fr_op *op)
     case FR_OP_ROPE:
         return s->rope_scaling.local_theta == 0;
     case FR_OP_ATTENTION:
-        return s->attn_scale == 0 && s->attn_cap == 0;
+        return s->attn_scale == 0 && s->attn_cap == 0 && !s->looks_ahead;
     case FR_OP_ACTIVATE:
         return arch->activation == FR_ACT_SILU && op->in2 != FR_VALUE_NONE;
     case FR_OP_LOGITS:

@@ -1,0 +1,1 @@
+frugal embed -m "$FIXTURES/models/golden/bert-classes.gguf" --classify -p abc --quiet; printf "abc\tdef\nx\ty\n" | frugal embed -m "$FIXTURES/models/golden/bert-classes.gguf" --classify --pairs --quiet

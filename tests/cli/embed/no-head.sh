@@ -1,0 +1,1 @@
+frugal embed -m "$FIXTURES/models/golden/bert.gguf" -p abc --classify

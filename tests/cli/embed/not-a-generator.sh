@@ -1,0 +1,1 @@
+frugal generate -m "$FIXTURES/models/golden/bert.gguf" -p abc
