@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/model_work.h"
+#include "text/schema.h"
 
 enum { DEFAULT_TOKENS = 128, MOST_STOPS = 16, MOST_BIASES = 64 };
 
@@ -26,6 +27,7 @@ static const fr_option OPTIONS[] = {
     { "presence-penalty", 0, FR_OPTION_F64, "X", "taken off once for being in the answer" },
     { "logit-bias", 0, FR_OPTION_LIST, "ID=X", "added to a token's logit; -inf: never; several" },
     { "grammar", 0, FR_OPTION_TEXT, "FILE", "the answer follows this grammar (GBNF)" },
+    { "json-schema", 0, FR_OPTION_TEXT, "FILE", "the answer is JSON after this schema (or TEXT)" },
     { "seed", 0, FR_OPTION_I64, "N", "the same seed gives the same text (default 0)" },
     { "stop", 0, FR_OPTION_LIST, "TEXT", "end before this text; may be given several times" },
     { "no-special", 0, FR_OPTION_FLAG, NULL, "no BOS, and control tokens in the prompt are text" },
@@ -78,12 +80,18 @@ static int read_biases(fr_cli *cli, fr_sampling *s, fr_logit_bias biases[MOST_BI
 
 static int read_grammar(fr_cli *cli, fr_grammar **out, fr_err *err)
 {
-    const char *file = fr_arg_text(cli, "grammar", NULL);
+    const char *file = fr_arg_text(cli, "grammar", NULL),
+               *schema = fr_arg_text(cli, "json-schema", NULL);
     FR_AUTO(fr_buf) text = { 0 };
-    if (file == NULL)
+    if (file != NULL && schema != NULL)
+        return fr_fail(err, FR_E_USAGE, NULL, "both --grammar and --json-schema bind the answer");
+    if (schema != NULL && fr_str_starts(fr_str_trim(fr_str_of(schema)), FR_STR("{")))
+        return fr_schema_parse(fr_str_of(schema), out, err);
+    if (file == NULL && schema == NULL)
         return 0;
-    FR_TRY(fr_file_read(file, 1u << 20, &text, err));
-    return fr_grammar_parse(fr_buf_str(&text), out, err);
+    FR_TRY(fr_file_read(file != NULL ? file : schema, 1u << 20, &text, err));
+    return file != NULL ? fr_grammar_parse(fr_buf_str(&text), out, err)
+                        : fr_schema_parse(fr_buf_str(&text), out, err);
 }
 
 static int read_sampling(fr_cli *cli, fr_sampling *s, char *stops[MOST_STOPS], fr_err *err)

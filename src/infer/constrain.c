@@ -32,9 +32,19 @@ bool fr_constrain_logits(fr_engine *e, fr_asked *a, float *logits)
     size_t n_vocab = fr_model_shape(e->model)->n_vocab, n_allowed;
     const uint64_t *allowed = fr_matcher_allowed(a->matcher, e->pieces, &n_allowed);
     bool may_end = fr_matcher_is_complete(a->matcher);
-    for (size_t i = 0; i < n_vocab; i++) {
-        if (!(e->ends[i] && may_end) && !((allowed[i / 64] >> (i % 64)) & 1))
-            logits[i] = -INFINITY;
+    for (size_t w = 0; w * 64 < n_vocab; w++) {
+        size_t n = FR_MIN(n_vocab - w * 64, (size_t)64);
+        uint64_t barred = ~allowed[w] & (n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0);
+        if (barred == ~(uint64_t)0 && !may_end) {
+            for (size_t i = 0; i < 64; i++)
+                logits[w * 64 + i] = -INFINITY;
+            continue;
+        }
+        for (; barred != 0; barred &= barred - 1) {
+            size_t i = w * 64 + (size_t)__builtin_ctzll(barred);
+            if (!(e->ends[i] && may_end))
+                logits[i] = -INFINITY;
+        }
     }
     return n_allowed > 0;
 }

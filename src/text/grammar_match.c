@@ -27,8 +27,9 @@ typedef struct {
     size_t n;
     bool accepts;
     int32_t next[256];
-    uint64_t *allowed; /* owned; NULL: not asked for yet */
-    size_t n_allowed;
+    int32_t like;                  /* UNKNOWN: not asked for yet */
+    uint64_t *near_ones, *allowed; /* owned; NULL: not asked for yet; short pieces, and all */
+    size_t n_near, n_allowed;
 } grammar_state;
 
 struct fr_matcher {
@@ -189,7 +190,7 @@ static int32_t intern_found(fr_matcher *m)
         return m->state_table[slot];
     FR_GROW(m->states, m->n_states, m->states_cap);
     grammar_state *s = &m->states[m->n_states];
-    *s = (grammar_state){ .n = m->n_found, .accepts = m->accepts };
+    *s = (grammar_state){ .n = m->n_found, .accepts = m->accepts, .like = UNKNOWN };
     s->at = FR_NEW_N(config, m->n_found);
     if (m->n_found > 0)
         memcpy(s->at, m->found, m->n_found * sizeof(*s->at));
@@ -224,6 +225,7 @@ static void drop_states(fr_matcher *m)
 {
     for (size_t i = 0; i < m->n_states; i++) {
         free(m->states[i].at);
+        free(m->states[i].near_ones);
         free(m->states[i].allowed);
     }
     m->n_states = 0;
@@ -299,12 +301,30 @@ bool fr_matcher_is_complete(const fr_matcher *m)
 
 /* ---- which pieces may come ---- */
 
+/*
+ * Pieces as a tree of their beginnings, its nodes in the order of a walk down. Where a node's byte
+ * cannot come, the walk goes on at `skip`, behind all that begin so. Short pieces and long ones
+ * have trees of their own: what short ones may come is the same in all states that GRAMMAR_NEAR
+ * bytes cannot tell apart (in a string of at most 200 characters, say), and found once for them.
+ */
+typedef struct {
+    uint32_t skip;
+    uint32_t first;  /* of the pieces that end here, in order[] */
+    uint16_t depth;  /* bytes so far, without this one */
+    uint16_t n_ends; /* that end here, 65,535 at most */
+    uint8_t byte;
+} tree_node;
+
+typedef struct {
+    uint32_t *order; /* owned; ids by bytes */
+    size_t n_order;
+    tree_node *nodes; /* owned */
+    size_t n, cap, deepest;
+} piece_tree;
+
 struct fr_pieces {
-    const fr_str *pieces;
     size_t n;
-    uint32_t *order;  /* ids by bytes; the empty ones are left out */
-    uint16_t *shared; /* bytes that each has in common with the one before */
-    size_t n_order, longest;
+    piece_tree near, far; /* up to GRAMMAR_NEAR bytes, and longer */
 };
 
 static int by_bytes(const void *a, const void *b, void *user)
@@ -315,27 +335,57 @@ static int by_bytes(const void *a, const void *b, void *user)
     return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
 }
 
+static void close_nodes(piece_tree *t, uint32_t *open, size_t *n_open, size_t depth)
+{
+    while (*n_open > depth)
+        t->nodes[open[--*n_open]].skip = (uint32_t)t->n;
+}
+
+static void plant(piece_tree *t, const fr_str *pieces)
+{
+    uint32_t *open = NULL; /* nodes of the last piece, by depth */
+    size_t n_open = 0, open_cap = 0;
+    fr_str last = { 0 };
+    if (t->n_order > 1)
+        qsort_r(t->order, t->n_order, sizeof(*t->order), by_bytes, (void *)(uintptr_t)pieces);
+    for (size_t i = 0; i < t->n_order; i++) {
+        fr_str piece = pieces[t->order[i]];
+        size_t shared = 0;
+        while (shared < piece.n && shared < last.n && piece.at[shared] == last.at[shared])
+            shared++;
+        close_nodes(t, open, &n_open, shared);
+        for (size_t k = shared; k < piece.n; k++) {
+            FR_GROW(open, n_open, open_cap);
+            open[n_open++] = (uint32_t)t->n;
+            FR_GROW(t->nodes, t->n, t->cap);
+            t->nodes[t->n++] = (tree_node){ .depth = (uint16_t)k,
+                                            .byte = (uint8_t)piece.at[k],
+                                            .first = (uint32_t)i };
+        }
+        tree_node *end = &t->nodes[open[n_open - 1]];
+        if (end->n_ends == 0)
+            end->first = (uint32_t)i;
+        end->n_ends += end->n_ends < UINT16_MAX;
+        t->deepest = FR_MAX(t->deepest, piece.n);
+        last = piece;
+    }
+    close_nodes(t, open, &n_open, 0);
+    free(open);
+}
+
 fr_pieces *fr_pieces_new(const fr_str *pieces, size_t n)
 {
     fr_pieces *p = FR_NEW(fr_pieces);
-    *p = (fr_pieces){ .pieces = pieces, .n = n };
-    p->order = FR_NEW_N(uint32_t, n);
-    p->shared = FR_NEW_N(uint16_t, n);
+    p->n = n;
+    p->near.order = FR_NEW_N(uint32_t, n);
+    p->far.order = FR_NEW_N(uint32_t, n);
     for (size_t i = 0; i < n; i++) {
-        if (pieces[i].n == 0 || pieces[i].n > UINT16_MAX)
-            continue;
-        p->order[p->n_order++] = (uint32_t)i;
-        p->longest = FR_MAX(p->longest, pieces[i].n);
+        piece_tree *t = pieces[i].n <= GRAMMAR_NEAR ? &p->near : &p->far;
+        if (pieces[i].n > 0 && pieces[i].n <= UINT16_MAX)
+            t->order[t->n_order++] = (uint32_t)i;
     }
-    if (p->n_order > 1)
-        qsort_r(p->order, p->n_order, sizeof(*p->order), by_bytes, (void *)(uintptr_t)pieces);
-    for (size_t i = 1; i < p->n_order; i++) {
-        fr_str a = pieces[p->order[i - 1]], b = pieces[p->order[i]];
-        size_t k = 0;
-        while (k < a.n && k < b.n && a.at[k] == b.at[k])
-            k++;
-        p->shared[i] = (uint16_t)k;
-    }
+    plant(&p->near, pieces);
+    plant(&p->far, pieces);
     return p;
 }
 
@@ -343,44 +393,89 @@ void fr_pieces_free(fr_pieces *p)
 {
     if (p == NULL)
         return;
-    free(p->order);
-    free(p->shared);
+    free(p->near.order);
+    free(p->near.nodes);
+    free(p->far.order);
+    free(p->far.nodes);
     free(p);
 }
 
-/* Walks the pieces as the tree of their beginnings: where one cannot go on, none that shares the
- * bytes so far is looked at. */
-static size_t walk(fr_matcher *m, const fr_pieces *p, uint64_t *allowed)
+/* Sets the bits of those that may come in a state; how many. May move the states. */
+static size_t walk(fr_matcher *m, const piece_tree *t, int32_t from, uint64_t *allowed)
 {
-    int32_t *path = FR_NEW_N(int32_t, p->longest + 1); /* state after so many bytes */
-    size_t n_allowed = 0, alive = 0; /* how many bytes of the last piece went well */
-    path[0] = m->now;
-    for (size_t i = 0; i < p->n_order; i++) {
-        fr_str piece = p->pieces[p->order[i]];
-        size_t at = FR_MIN((size_t)p->shared[i], alive);
-        bool stuck = i > 0 && alive < p->shared[i]; /* the byte it failed on is in this one, too */
-        alive = at;
-        while (!stuck && alive < piece.n) {
-            int32_t to = step(m, path[alive], (uint8_t)piece.at[alive]);
-            if (to == DEAD)
-                break;
-            path[++alive] = to;
+    int32_t *path = FR_NEW_N(int32_t, t->deepest + 1); /* state after so many bytes */
+    size_t n_allowed = 0;
+    path[0] = from;
+    for (size_t i = 0; i < t->n;) {
+        const tree_node *node = &t->nodes[i];
+        int32_t to = step(m, path[node->depth], node->byte);
+        if (to == DEAD) {
+            i = node->skip;
+            continue;
         }
-        if (alive == piece.n) {
-            allowed[p->order[i] / 64] |= (uint64_t)1 << (p->order[i] % 64);
-            n_allowed++;
+        path[node->depth + 1] = to;
+        for (size_t k = 0; k < node->n_ends; k++) {
+            uint32_t id = t->order[node->first + k];
+            allowed[id / 64] |= (uint64_t)1 << (id % 64);
         }
+        n_allowed += node->n_ends;
+        i++;
     }
     free(path);
     return n_allowed;
 }
 
+/* Frames far below stay as they are: then fewer states are found alike, and no more. */
+static uint32_t frame_like(fr_matcher *m, uint32_t f, size_t depth)
+{
+    if (f == 0 || depth == GRAMMAR_NEAR)
+        return f;
+    uint32_t back = m->g->like[m->frames[f].back],
+             below = frame_like(m, m->frames[f].below, depth + 1);
+    if (back == m->frames[f].back && below == m->frames[f].below)
+        return f;
+    uint32_t like = frame_of(m, back, below);
+    return like != 0 ? like : f;
+}
+
+/* The state that stands for all that are like it for GRAMMAR_NEAR bytes. */
+static int32_t state_like(fr_matcher *m, int32_t s)
+{
+    if (m->states[s].like != UNKNOWN)
+        return m->states[s].like;
+    begin_closure(m);
+    for (size_t i = 0; m->g->like != NULL && i < m->states[s].n; i++) {
+        config c = m->states[s].at[i];
+        config like = { m->g->like[c.node], frame_like(m, c.frame, 0) };
+        bool seen = false;
+        for (size_t k = 0; k < m->n_found; k++)
+            seen |= memcmp(&m->found[k], &like, sizeof(like)) == 0;
+        if (seen)
+            continue;
+        FR_GROW(m->found, m->n_found, m->found_cap);
+        m->found[m->n_found++] = like;
+    }
+    m->accepts = m->states[s].accepts;
+    int32_t like = m->n_found > 0 ? intern_found(m) : s; /* may move the states */
+    m->states[s].like = like;
+    return like;
+}
+
 const uint64_t *fr_matcher_allowed(fr_matcher *m, const fr_pieces *p, size_t *n_allowed)
 {
+    size_t words = (p->n + 63) / 64;
     tidy(m);
     if (m->states[m->now].allowed == NULL) {
-        uint64_t *allowed = FR_NEW_N(uint64_t, (p->n + 63) / 64);
-        size_t n = walk(m, p, allowed); /* may move the states */
+        int32_t like = state_like(m, m->now);
+        if (m->states[like].near_ones == NULL) {
+            uint64_t *near = FR_NEW_N(uint64_t, words);
+            size_t n = walk(m, &p->near, like, near);
+            m->states[like].near_ones = near;
+            m->states[like].n_near = n;
+        }
+        uint64_t *allowed = FR_NEW_N(uint64_t, words);
+        memcpy(allowed, m->states[like].near_ones, words * sizeof(*allowed));
+        size_t n = m->states[like].n_near + walk(m, &p->far, m->now, allowed);
         m->states[m->now].allowed = allowed;
         m->states[m->now].n_allowed = n;
     }

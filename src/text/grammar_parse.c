@@ -44,7 +44,9 @@ typedef struct {
     size_t where;  /* of its definition or first use */
     uint32_t entry;
     bool nullable;
-    uint8_t mark; /* of the search for left recursion */
+    bool ends;      /* some text of it is finite */
+    bool reachable; /* from the root */
+    uint8_t mark;   /* of the search for left recursion */
 } rule;
 
 typedef struct {
@@ -59,6 +61,7 @@ typedef struct {
     span *spans;
     size_t n_spans, spans_cap;
     fr_grammar *g;
+    size_t like_cap; /* of g->like */
 } parser;
 
 static int fail_at(parser *p, size_t where, int code, const char *hint, const char *what)
@@ -531,6 +534,75 @@ static int visit_rule(parser *p, uint32_t at, size_t depth)
     return 0;
 }
 
+/* Some text of it ends, as far as known: rules that were not found to end yet count as endless. */
+static bool may_end(const parser *p, uint32_t at)
+{
+    const element *e = &p->elements[at];
+    switch (e->kind) {
+    case AT_BYTES:
+        return true;
+    case AT_CLASS:
+        return e->n > 0;
+    case AT_RULE:
+        return p->rules[e->rule].ends;
+    case AT_REPEAT:
+        return e->least == 0 || may_end(p, e->first);
+    case AT_SEQUENCE:
+    case AT_WAYS:
+        for (uint32_t i = e->first; i != NONE; i = p->elements[i].next) {
+            if (may_end(p, i) != (e->kind == AT_SEQUENCE))
+                return e->kind == AT_WAYS;
+        }
+        return e->kind == AT_SEQUENCE;
+    }
+    return false;
+}
+
+static void reach(parser *p, uint32_t at)
+{
+    const element *e = &p->elements[at];
+    if (e->kind == AT_RULE) {
+        p->rules[e->rule].reachable = true; /* its own calls follow in the next round */
+        return;
+    }
+    for (uint32_t i = e->first; i != NONE; i = p->elements[i].next)
+        reach(p, i);
+}
+
+/* A rule that can never be completed would be a trap: the text goes in and does not come out. */
+static int check_ends(parser *p, uint32_t root)
+{
+    enum { SEEN = 3 }; /* beside the marks of visit_rule() */
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t i = 0; i < p->n_rules; i++) {
+            if (!p->rules[i].ends && may_end(p, p->rules[i].body))
+                changed = p->rules[i].ends = true;
+        }
+    }
+    p->rules[root].reachable = true;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t i = 0; i < p->n_rules; i++) {
+            if (!p->rules[i].reachable || p->rules[i].mark == SEEN)
+                continue;
+            p->rules[i].mark = SEEN;
+            changed = true;
+            reach(p, p->rules[i].body);
+        }
+    }
+    for (size_t i = 0; i < p->n_rules; i++) {
+        if (!p->rules[i].reachable || p->rules[i].ends)
+            continue;
+        char what[160];
+        snprintf(what, sizeof(what), "no text of rule '%.*s' ever ends",
+                 (int)FR_MIN(p->rules[i].name.n, (size_t)60), p->rules[i].name.at);
+        return fail_at(p, p->rules[i].where, FR_E_FORMAT,
+                       "It needs a way that does not call itself.", what);
+    }
+    return 0;
+}
+
 static int check_rules(parser *p, uint32_t *root)
 {
     *root = NONE;
@@ -550,7 +622,7 @@ static int check_rules(parser *p, uint32_t *root)
     find_nullable(p);
     for (size_t i = 0; i < p->n_rules; i++)
         FR_TRY(visit_rule(p, (uint32_t)i, 0));
-    return 0;
+    return check_ends(p, *root);
 }
 
 /* ---- laying out ---- */
@@ -638,10 +710,32 @@ static int lay_sequence(parser *p, uint32_t first, uint32_t then, uint32_t *out)
     return rc;
 }
 
+/* Copy number `copy` of a repetition (from its end) was laid out from node `from` on. As each copy
+ * reads a byte at least, those with more than GRAMMAR_NEAR behind them are alike. */
+static void note_alike(parser *p, size_t copy, size_t from, size_t *model)
+{
+    fr_grammar *g = p->g;
+    if (copy == GRAMMAR_NEAR + 1)
+        *model = from;
+    if (copy <= GRAMMAR_NEAR + 1)
+        return;
+    if (p->like_cap < g->n) {
+        size_t cap = FR_MAX(g->n * 2, (size_t)1024);
+        g->like = fr_array_resize(g->like, cap, sizeof(*g->like));
+        for (size_t i = p->like_cap; i < cap; i++)
+            g->like[i] = (uint32_t)i;
+        p->like_cap = cap;
+    }
+    for (size_t i = from; i < g->n; i++)
+        g->like[i] = g->like[*model + (i - from)];
+}
+
 static int lay_repeat(parser *p, uint32_t at, uint32_t then, uint32_t *out)
 {
     uint32_t body = p->elements[at].first, least = p->elements[at].least,
              most = p->elements[at].most, entry = then;
+    bool reads = !is_nullable(p, body);
+    size_t model = 0;
     if (most == FOREVER) {
         uint32_t loop, again;
         FR_TRY(node_new(p, (grammar_node){ GRAMMAR_PART, 0, 0, NONE, then }, &loop));
@@ -651,15 +745,21 @@ static int lay_repeat(parser *p, uint32_t at, uint32_t then, uint32_t *out)
     } else {
         for (uint32_t i = least; i < most; i++) { /* each may be the last */
             uint32_t once;
+            size_t from = p->g->n;
             FR_TRY(lay(p, body, entry, &once));
             FR_TRY(node_new(p, (grammar_node){ GRAMMAR_PART, 0, 0, once, then }, &entry));
+            if (reads)
+                note_alike(p, i - least, from, &model);
         }
     }
     for (uint32_t i = 0; i < least; i++) {
         uint32_t before = entry;
+        size_t from = p->g->n;
         FR_TRY(lay(p, body, entry, &entry));
         if (entry == before)
             break; /* nothing, however often */
+        if (reads)
+            note_alike(p, i, from, &model);
     }
     *out = entry;
     return 0;
@@ -718,6 +818,11 @@ static int lay_all(parser *p, uint32_t root)
             p->g->nodes[i].a = p->rules[p->g->nodes[i].a].entry;
     }
     p->g->root = p->rules[root].entry;
+    if (p->g->like != NULL && p->like_cap < p->g->n) { /* nodes behind the last repetition */
+        p->g->like = fr_array_resize(p->g->like, p->g->n, sizeof(*p->g->like));
+        for (size_t i = p->like_cap; i < p->g->n; i++)
+            p->g->like[i] = (uint32_t)i;
+    }
     return 0;
 }
 
@@ -754,5 +859,6 @@ void fr_grammar_free(fr_grammar *g)
     if (g == NULL)
         return;
     free(g->nodes);
+    free(g->like);
     free(g);
 }

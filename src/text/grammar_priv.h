@@ -16,8 +16,13 @@ typedef struct {
     uint32_t a, b;
 } grammar_node;
 
+/* Within a repetition that goes on for long all copies behave alike for a while: nodes that no
+ * GRAMMAR_NEAR bytes can tell apart share one of them. */
+#define GRAMMAR_NEAR 16
+
 struct fr_grammar {
     grammar_node *nodes;
+    uint32_t *like; /* [n]; owned; NULL: each is only like itself */
     size_t n, cap;
     uint32_t root;
 };

@@ -115,6 +115,9 @@ static void what_is_no_grammar_is_named_with_its_place(void **state)
         { "root ::= a\na ::= \" \"* b\nb ::= root \"x\"", "calls itself at its left end",
           FR_E_FORMAT },
         { "root ::= (\"abc\"{1000}){1000}", "too large", FR_E_LIMIT },
+        { "root ::= \"a\" root", "no text of rule 'root' ever ends", FR_E_FORMAT },
+        { "root ::= \"a\" x | \"b\"\nx ::= \"(\" y \")\"\ny ::= x | \"[\" x", "rule 'x' ever ends",
+          FR_E_FORMAT },
         { "root ::= \"a\"{200000}", "100,000 repetitions", FR_E_LIMIT },
     };
     for (size_t i = 0; i < FR_COUNT_OF(CASES); i++) {
@@ -180,48 +183,69 @@ static void classes_hold_each_character_that_they_say(void **state)
     assert_int_equal(standing(rest, FR_STR("\xC0\x80")), -1);     /* an overlong form */
 }
 
-/* What the walk over the shared beginnings allows is what trying each piece allows. */
+/* What the walk over the tree of pieces allows is what trying each piece allows: also inside
+ * counted repetitions, whose copies share what they allow, and for long pieces, that see their
+ * ends. */
 static void allowed_pieces_are_those_that_can_be_taken(void **state)
 {
     (void)state;
-    enum { N = 1500 };
-    static char room[N][8];
+    enum { N = 600, LONGEST = 48 };
+    static char room[N][LONGEST];
     static fr_str pieces[N];
     static const char LETTERS[] = "{}[]\",:\\ nultrefas0123-.e\xC3\xA9";
+    static const char *const GRAMMARS[] = {
+        JSON,
+        "root ::= \"\\\"\" char{3,60} \"\\\"\"\nchar ::= [^\"\\\\\\x00-\\x1F] | \"\\\\\" [\"nu]\n",
+        "root ::= ([ae]{25} | [a-f0-9]{2} \",\"){1,40} \".\"\n",
+        "root ::= \"a\"? (\"e\"{20,30} [0-9]){2,50} (\"[\" root \"]\"){0,25}\n",
+        "root ::= (\"\" | \"a\" | \"ae\"){30} \"0\"\n",
+    };
     for (uint64_t i = 0; i < N; i++) {
         size_t n = fr_random_below(7, i, FR_RANDOM_TEST, 2, 99); /* some are empty */
+        bool wide = i % 20 == 0;
+        if (wide)
+            n = 10 + fr_random_below(LONGEST - 10, i, FR_RANDOM_TEST, 2, 98);
         for (size_t k = 0; k < n; k++)
-            room[i][k] = LETTERS[fr_random_below(sizeof(LETTERS) - 1, i, FR_RANDOM_TEST, 2, k)];
+            room[i][k] =
+                wide ? (i % 40 == 0 ? "ae"[k % 2] : "eeea"[k * i % 4])
+                     : LETTERS[fr_random_below(sizeof(LETTERS) - 1, i, FR_RANDOM_TEST, 2, k)];
         pieces[i] = (fr_str){ room[i], n };
     }
-    FR_AUTOPTR(fr_grammar) g = grammar_of(JSON);
     fr_pieces *order = fr_pieces_new(pieces, N);
-    fr_matcher *m = fr_matcher_new(g);
-    FR_AUTO(fr_buf) text = { 0 };
-    for (uint64_t round = 0; round < 60; round++) {
-        size_t n_allowed, counted = 0;
-        const uint64_t *allowed = fr_matcher_allowed(m, order, &n_allowed);
-        size_t at[N];
-        for (size_t i = 0; i < N; i++) {
-            FR_AUTO(fr_buf) longer = { 0 };
-            fr_buf_put_str(&longer, fr_buf_str(&text));
-            fr_buf_put_str(&longer, pieces[i]);
-            bool wanted = pieces[i].n > 0 && standing(g, fr_buf_str(&longer)) >= 0;
-            if (wanted != ((allowed[i / 64] >> (i % 64)) & 1))
-                fail_msg("after '%s': piece '%.*s'", fr_buf_text(&text), (int)pieces[i].n,
-                         pieces[i].at);
-            if (wanted)
-                at[counted++] = i;
+    size_t taken = 0;
+    for (uint64_t trial = 0; trial < 2 * FR_COUNT_OF(GRAMMARS); trial++) {
+        FR_AUTOPTR(fr_grammar) g = grammar_of(GRAMMARS[trial % FR_COUNT_OF(GRAMMARS)]);
+        fr_matcher *m = fr_matcher_new(g);
+        FR_AUTO(fr_buf) text = { 0 };
+        for (uint64_t round = 0; round < 30; round++) {
+            size_t n_allowed, counted = 0;
+            const uint64_t *allowed = fr_matcher_allowed(m, order, &n_allowed);
+            size_t at[N];
+            for (size_t i = 0; i < N; i++) {
+                FR_AUTO(fr_buf) longer = { 0 };
+                fr_buf_put_str(&longer, fr_buf_str(&text));
+                fr_buf_put_str(&longer, pieces[i]);
+                bool can = (allowed[i / 64] >> (i % 64)) & 1;
+                if (can || i % 7 == round % 7) { /* those that cannot, by turns */
+                    bool wanted = pieces[i].n > 0 && standing(g, fr_buf_str(&longer)) >= 0;
+                    if (wanted != can)
+                        fail_msg("after '%s': piece '%.*s'", fr_buf_text(&text), (int)pieces[i].n,
+                                 pieces[i].at);
+                }
+                if (can)
+                    at[counted++] = i;
+            }
+            assert_int_equal(counted, n_allowed);
+            if (counted == 0)
+                break;
+            size_t pick = at[fr_random_below(counted, round, FR_RANDOM_TEST, 3, trial)];
+            assert_true(fr_matcher_take(m, pieces[pick]));
+            fr_buf_put_str(&text, pieces[pick]);
+            taken++;
         }
-        assert_int_equal(counted, n_allowed);
-        if (counted == 0)
-            break;
-        size_t pick = at[fr_random_below(counted, round, FR_RANDOM_TEST, 3, 0)];
-        assert_true(fr_matcher_take(m, pieces[pick]));
-        fr_buf_put_str(&text, pieces[pick]);
+        fr_matcher_free(m);
     }
-    assert_true(text.n > 20);
-    fr_matcher_free(m);
+    assert_true(taken > 80);
     fr_pieces_free(order);
 }
 
