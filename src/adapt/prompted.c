@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -314,35 +313,6 @@ static int answer_by_score(fr_rung *r, const prompts *x, char **answers, fr_err 
     return rc;
 }
 
-static bool contains_word(fr_str text, fr_str word, size_t *at)
-{
-    for (size_t i = 0; i + word.n <= text.n; i++) {
-        if (strncasecmp(text.at + i, word.at, word.n) == 0) {
-            *at = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What a server wrote, as a label: the same text, else the label that stands in it first. */
-static fr_str match_label(const fr_rung *r, fr_str text)
-{
-    fr_str found = { NULL, 0 };
-    size_t first = SIZE_MAX;
-    for (size_t l = 0; l < r->with.n_labels; l++) {
-        fr_str label = r->with.labels[l];
-        size_t at = 0;
-        if (text.n == label.n && strncasecmp(text.at, label.at, label.n) == 0)
-            return label;
-        if (contains_word(text, label, &at) && (at < first || (at == first && label.n > found.n))) {
-            first = at;
-            found = label;
-        }
-    }
-    return found;
-}
-
 static int answer_by_text(fr_rung *r, const prompts *x, char **answers, fr_err *err)
 {
     static const char *const STOP[] = { "\n" };
@@ -365,7 +335,7 @@ static int answer_by_text(fr_rung *r, const prompts *x, char **answers, fr_err *
             continue;
         fr_str text = fr_prompt_clean(fr_str_of(got[at].text));
         if (r->with.kind == FR_TASK_LABEL) {
-            text = match_label(r, text);
+            text = fr_prompt_match_label(r->with.labels, r->with.n_labels, text);
             p->n_unmatched += text.n == 0;
         }
         answers[i] = text.n != 0 ? fr_str_dup(text) : NULL;

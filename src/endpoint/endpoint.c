@@ -93,6 +93,8 @@ void json_put_sampling(json_t *object, const fr_sampling *s)
     json_object_set_new(object, "temperature", json_real(s->temperature));
     if (s->top_p > 0.0 && s->top_p < 1.0)
         json_object_set_new(object, "top_p", json_real(s->top_p));
+    if (s->top_k > 0) /* no key of OpenAI's own, but of the servers that one runs oneself */
+        json_object_set_new(object, "top_k", json_integer(s->top_k));
     if (s->frequency_penalty != 0.0)
         json_object_set_new(object, "frequency_penalty", json_real(s->frequency_penalty));
     if (s->presence_penalty != 0.0)

@@ -27,6 +27,7 @@ typedef struct {
 typedef struct {
     char *text;                              /* owned */
     size_t prompt_tokens, completion_tokens; /* as the endpoint says; 0 when it does not */
+    size_t cached_tokens; /* of the prompt, served from what was computed before; 0: unknown */
     const char *finish_reason;               /* static: "stop", "length", "cancelled", "other" */
     double
         duration_s; /* of this answer's own work; its share of the batch where only that is known */

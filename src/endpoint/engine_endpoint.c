@@ -19,6 +19,7 @@ static void take_answer(const fr_completion *done, fr_answer *a)
     *a = (fr_answer){ .text = fr_dup(done->text),
                       .prompt_tokens = done->prompt_tokens,
                       .completion_tokens = done->completion_tokens,
+                      .cached_tokens = done->cached_tokens,
                       .finish_reason = fr_finish_name(done->finish),
                       .duration_s = done->prefill_s + done->decode_s };
 }

@@ -96,6 +96,7 @@ static int read_choices(const http_endpoint *e, const json_t *answer, fr_answer 
                         double duration_s, fr_err *err)
 {
     const json_t *usage = json_object_get(answer, "usage"), *choice;
+    const json_t *details = json_object_get(usage, "prompt_tokens_details");
     size_t i;
     json_array_foreach(json_object_get(answer, "choices"), i, choice)
     {
@@ -107,6 +108,7 @@ static int read_choices(const http_endpoint *e, const json_t *answer, fr_answer 
         answers[at] = (fr_answer){ .text = fr_dup(text),
                                    .prompt_tokens = json_tokens(usage, "prompt_tokens") / n,
                                    .completion_tokens = json_tokens(usage, "completion_tokens") / n,
+                                   .cached_tokens = json_tokens(details, "cached_tokens") / n,
                                    .finish_reason = finish_of(choice),
                                    .duration_s = duration_s / (double)n };
     }

@@ -17,6 +17,7 @@
 #ifndef FR_PROMPT_PROMPT_H
 #define FR_PROMPT_PROMPT_H
 
+#include <stdbool.h>
 #include "base/buf.h"
 
 typedef enum fr_task_kind {
@@ -39,6 +40,11 @@ typedef struct {
     const fr_shot *shots;
     size_t n_shots;
     fr_str input;
+    /* what techniques add; empty: not there */
+    fr_str instruction;      /* a line of its own before all else */
+    const fr_str *knowledge; /* statements, after the passages: Knowledge: … */
+    size_t n_knowledge;
+    bool think; /* the answer is reasoned first: the prompt asks for it and ends with "Thoughts:" */
 } fr_prompt_parts;
 
 /** Runs of white space (line breaks too) inside a part become one space, so that no part can fake
@@ -48,5 +54,12 @@ void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out);
 void fr_prompt_completion(fr_str output, fr_buf *out);
 /** The first line of an answer (after blank ones), trimmed. Borrowed from completion. */
 fr_str fr_prompt_clean(fr_str completion);
+/** The name that the form gives the output: "Label", "Answer", "Response". Static. */
+const char *fr_prompt_output_name(fr_task_kind kind);
+/** What asks for reasoning before the answer, up to and with "Thoughts:". Appended to out. */
+void fr_prompt_think(fr_task_kind kind, fr_buf *out);
+/** What somebody wrote, as a label: the same text, else the label that stands in it first, of
+ * several at one place the longest. Borrowed from labels; empty when none stands in it. */
+fr_str fr_prompt_match_label(const fr_str *labels, size_t n, fr_str text);
 
 #endif

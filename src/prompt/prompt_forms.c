@@ -1,4 +1,6 @@
+#include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "prompt/prompt.h"
 #include "text/utf8.h"
@@ -61,6 +63,10 @@ static form form_of(fr_task_kind kind)
 void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out)
 {
     form f = form_of(parts->kind);
+    if (parts->instruction.n > 0) {
+        put_flat(out, parts->instruction);
+        fr_buf_put_c(out, '\n');
+    }
     if (parts->kind == FR_TASK_LABEL && parts->n_labels > 0) {
         fr_buf_put_s(out, "Labels: ");
         for (size_t i = 0; i < parts->n_labels; i++) {
@@ -76,9 +82,28 @@ void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out)
     }
     for (size_t i = 0; parts->kind == FR_TASK_ANSWER && i < parts->n_passages; i++)
         put_field(out, "Passage", parts->passages[i]);
+    for (size_t i = 0; i < parts->n_knowledge; i++)
+        put_field(out, "Knowledge", parts->knowledge[i]);
     put_field(out, f.input, parts->input);
+    if (parts->think) {
+        fr_prompt_think(parts->kind, out);
+        return;
+    }
     fr_buf_put_s(out, f.output);
     fr_buf_put_c(out, ':');
+}
+
+const char *fr_prompt_output_name(fr_task_kind kind)
+{
+    return form_of(kind).output;
+}
+
+void fr_prompt_think(fr_task_kind kind, fr_buf *out)
+{
+    fr_buf_put_f(out,
+                 "Think step by step. Then write a last line that begins with \"%s:\" and has "
+                 "nothing else but it.\nThoughts:",
+                 form_of(kind).output);
 }
 
 void fr_prompt_completion(fr_str output, fr_buf *out)
@@ -98,4 +123,32 @@ fr_str fr_prompt_clean(fr_str completion)
         }
     }
     return fr_str_trim(completion);
+}
+
+static bool stands_in(fr_str text, fr_str word, size_t *at)
+{
+    for (size_t i = 0; i + word.n <= text.n; i++) {
+        if (strncasecmp(text.at + i, word.at, word.n) == 0) {
+            *at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+fr_str fr_prompt_match_label(const fr_str *labels, size_t n, fr_str text)
+{
+    fr_str found = { NULL, 0 };
+    size_t first = SIZE_MAX;
+    for (size_t l = 0; l < n; l++) {
+        fr_str label = labels[l];
+        size_t at = 0;
+        if (text.n == label.n && strncasecmp(text.at, label.at, label.n) == 0)
+            return label;
+        if (stands_in(text, label, &at) && (at < first || (at == first && label.n > found.n))) {
+            first = at;
+            found = label;
+        }
+    }
+    return found;
 }

@@ -79,6 +79,12 @@ fr_interval fr_interval_paired(const double *a, const double *b, size_t n, uint6
  */
 fr_interval fr_interval_ratio(const double *a, size_t n_a, const double *b, size_t n_b,
                               uint64_t seed);
+/**
+ * McNemar's exact test (McNemar 1947): the probability, if both systems were as good as each other,
+ * of counts at least as unlike as these of rows where one is right and the other wrong. Two-sided;
+ * 1 when they never differ. a, b [n] are 0 or 1.
+ */
+double fr_mcnemar(const double *a, const double *b, size_t n);
 /** The interval holds 0 (or there is nothing to tell). */
 bool fr_interval_is_tie(fr_interval difference);
 
