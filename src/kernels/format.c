@@ -238,6 +238,14 @@ static const struct {
     { 35, "TQ2_0", 256, 66 },   { 39, "MXFP4", 32, 17 },
 };
 
+fr_format fr_format_fitting(fr_format wanted, uint64_t columns)
+{
+    const fr_format_row *row = fr_format_find(wanted);
+    while (row->fallback != FR_FORMAT_NONE && columns % row->block_values != 0)
+        row = fr_format_find(row->fallback);
+    return row->format;
+}
+
 const char *fr_format_any_name(uint32_t number)
 {
     for (size_t i = 0; i < FR_COUNT_OF(PUBLISHED); i++)

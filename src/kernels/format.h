@@ -52,6 +52,9 @@ const fr_format_row *fr_format_find(fr_format format);
 const fr_format_row *fr_format_by_name(const char *name); /* case-insensitive */
 /** Row i of the table, NULL after the last. */
 const fr_format_row *fr_format_at(size_t i);
+/** The format that fits the length of a row: the wanted one, or the first of its fallbacks whose
+ * blocks fill it. */
+fr_format fr_format_fitting(fr_format wanted, uint64_t columns);
 /** Name of any ggml type number, known or not ("Q4_K"), for error messages. Static. */
 const char *fr_format_any_name(uint32_t number);
 /** Values and bytes of a block of any published ggml type; false: no such type. */

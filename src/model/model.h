@@ -94,7 +94,8 @@ double fr_shape_flops_per_token(const fr_shape *s, size_t position, bool with_lo
 /** Bytes of KV cache a token takes. */
 size_t fr_shape_kv_bytes_per_token(const fr_shape *s);
 
-/** The tokenizer of a file, also of one that holds nothing else. */
+/** The tokenizer of a file, also of one that holds nothing else; of a tokenizer.json, or the folder
+ * that it or tokenizer.model is in. */
 int fr_model_vocab_open(const char *path, fr_tokenizer **out, fr_err *err);
 
 /* ---- adapters ---------------------------------------------------------------------------- */

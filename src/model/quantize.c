@@ -27,15 +27,6 @@ static uint64_t n_rows(const fr_tensor *t)
     return t->dims[1] * t->dims[2] * t->dims[3];
 }
 
-/* The format that fits the length of a row: the wanted one, or what stands in for it. */
-static fr_format fitting(fr_format wanted, uint64_t columns)
-{
-    const fr_format_row *row = fr_format_find(wanted);
-    while (row->fallback != FR_FORMAT_NONE && columns % row->block_values != 0)
-        row = fr_format_find(row->fallback);
-    return row->format;
-}
-
 /* Matrices of weights; what is computed with as vectors, or is a table of positions, stays. */
 static bool is_matrix(const fr_tensor *t)
 {
@@ -59,7 +50,7 @@ static int choose(const job *j, const fr_tensor *t, fr_quantized_tensor *q, fr_e
     const bool tied = fr_gguf_tensor(j->file, "output.weight") == NULL;
     const bool output = fr_str_is(t->name, tied ? "token_embd.weight" : "output.weight");
     const fr_format wanted = output && o->output != FR_FORMAT_NONE ? o->output : o->format;
-    const fr_format fits = fitting(wanted, t->dims[0]);
+    const fr_format fits = fr_format_fitting(wanted, t->dims[0]);
     q->wanted = wanted;
     if (fits == t->format)
         return 0;

@@ -1,14 +1,15 @@
 /* vocab.c: a tokenizer's plain tables from the keys tokenizer.ggml.* of a file. */
 #include <stdlib.h>
 #include "base/mem.h"
+#include "model/hf_vocab.h"
 #include "model/model_priv.h"
 
 /* The tables of an fr_vocab while they are filled; owned. */
 typedef struct {
     fr_str *tokens, *merges;
     float *scores;
-    uint8_t *types, *charsmap;
-    char *pre;
+    uint8_t *types, *charsmap, *strips;
+    char *pre, *normalizer, *patterns[FR_HF_PATTERNS_MOST];
 } tables;
 
 static void tables_fini(tables *t)
@@ -18,7 +19,11 @@ static void tables_fini(tables *t)
     free(t->scores);
     free(t->types);
     free(t->charsmap);
+    free(t->strips);
     free(t->pre);
+    free(t->normalizer);
+    for (size_t i = 0; i < FR_HF_PATTERNS_MOST; i++)
+        free(t->patterns[i]);
 }
 FR_AUTO_DEFINE(tables);
 
@@ -184,6 +189,58 @@ static void set_defaults(fr_vocab *v)
     v->add_space_prefix = v->kind == FR_VOCAB_SPM || v->kind == FR_VOCAB_UNIGRAM;
 }
 
+/* ---- keys of our own: what tokenizer.json said and no published key can -----------------------
+ */
+
+static int read_patterns(const fr_gguf *file, tables *t, fr_vocab *v, fr_err *err)
+{
+    static const char KEY[] = "frugal.tokenizer.patterns";
+    fr_str text;
+    if (!fr_gguf_array(file, KEY, &v->n_patterns))
+        return 0;
+    if (v->n_patterns > FR_HF_PATTERNS_MOST)
+        return wrong(file, KEY, "an array of at most five texts", err);
+    for (size_t i = 0; i < v->n_patterns; i++) {
+        if (!fr_gguf_array_str(file, KEY, i, &text))
+            return wrong(file, KEY, "an array of texts", err);
+        t->patterns[i] = fr_str_dup(text);
+    }
+    v->patterns = (const char *const *)t->patterns;
+    fr_gguf_get_bool(file, "frugal.tokenizer.whole_words", &v->whole_words);
+    return 0;
+}
+
+static int read_strips(const fr_gguf *file, const char *key, uint8_t bit, tables *t,
+                       size_t n_tokens, fr_err *err)
+{
+    size_t n = 0;
+    int64_t id;
+    if (!fr_gguf_array(file, key, &n) || n == 0)
+        return 0;
+    if (t->strips == NULL)
+        t->strips = FR_NEW_N(uint8_t, n_tokens);
+    for (size_t i = 0; i < n; i++) {
+        if (!fr_gguf_array_i64(file, key, i, &id) || id < 0 || (uint64_t)id >= n_tokens)
+            return wrong(file, key, "an array of token ids", err);
+        t->strips[id] |= bit;
+    }
+    return 0;
+}
+
+static int read_own(const fr_gguf *file, tables *t, fr_vocab *v, fr_err *err)
+{
+    fr_str normalizer;
+    if (fr_gguf_get_str(file, "frugal.tokenizer.normalizer", &normalizer))
+        t->normalizer = fr_str_dup(normalizer);
+    fr_gguf_get_bool(file, "frugal.tokenizer.prefix_once", &v->prefix_once);
+    FR_TRY(read_patterns(file, t, v, err));
+    FR_TRY(read_strips(file, "frugal.tokenizer.strip_left", FR_STRIP_LEFT, t, v->n, err));
+    FR_TRY(read_strips(file, "frugal.tokenizer.strip_right", FR_STRIP_RIGHT, t, v->n, err));
+    v->normalizer = t->normalizer;
+    v->strips = t->strips;
+    return 0;
+}
+
 int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_err *err)
 {
     FR_AUTO(tables) t = { 0 };
@@ -197,8 +254,10 @@ int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_er
                        fr_gguf_path(file), v.n, n_vocab);
     FR_TRY(read_scores(file, v.n, &t.scores, err));
     FR_TRY(read_types(file, v.n, &t.types, err));
-    if (v.kind == FR_VOCAB_BPE)
+    size_t n_merges;
+    if (v.kind == FR_VOCAB_BPE || fr_gguf_array(file, "tokenizer.ggml.merges", &n_merges))
         FR_TRY(read_strings(file, "tokenizer.ggml.merges", &t.merges, &v.n_merges, err));
+    FR_TRY(read_own(file, &t, &v, err));
     if (fr_gguf_get_str(file, "tokenizer.ggml.pre", &pre))
         t.pre = fr_str_dup(pre);
     FR_TRY(read_id(file, "tokenizer.ggml.bos_token_id", v.n, &v.bos, err));
@@ -225,8 +284,26 @@ int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_er
     return fr_tokenizer_new(&v, out, err) != 0 ? fr_err_within(err, "'%s'", fr_gguf_path(file)) : 0;
 }
 
+/* tokenizer.json as it is, or the folder it lies in. */
+static int open_hf(const char *path, bool folder, fr_tokenizer **out, fr_err *err)
+{
+    FR_AUTO(fr_hf_vocab) vocab = { 0 };
+    FR_AUTO(fr_buf) text = { 0 };
+    if (folder) {
+        FR_TRY(fr_hf_vocab_read(path, NULL, 0, &vocab, err));
+    } else {
+        FR_TRY(fr_file_read(path, (size_t)256 << 20, &text, err));
+        if (fr_hf_vocab_parse(fr_buf_text(&text), text.n, &vocab, err) != 0)
+            return fr_err_within(err, "'%s'", path);
+    }
+    return fr_hf_vocab_tokenizer(&vocab, out, err) != 0 ? fr_err_within(err, "'%s'", path) : 0;
+}
+
 int fr_model_vocab_open(const char *path, fr_tokenizer **out, fr_err *err)
 {
+    const bool folder = fr_dir_exists(path);
+    if (folder || fr_str_ends(fr_str_of(path), FR_STR(".json")))
+        return open_hf(path, folder, out, err);
     FR_AUTOPTR(fr_gguf) file = NULL;
     FR_TRY(fr_gguf_open(path, &file, err));
     size_t n = 0;

@@ -21,8 +21,7 @@ static size_t pair_hash(int32_t left, int32_t right)
     return (size_t)(key ^ key >> 29);
 }
 
-/* NULL: these two are never joined. */
-static const fr_merge *find_merge(const fr_tokenizer *t, int32_t left, int32_t right)
+const fr_merge *fr_merge_find(const fr_tokenizer *t, int32_t left, int32_t right)
 {
     if (left < 0 || right < 0)
         return NULL;
@@ -69,7 +68,7 @@ static int read_merge(const fr_tokenizer *t, fr_str line, size_t rank, fr_buf *j
     return 0;
 }
 
-int fr_bpe_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err)
+int fr_merges_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err)
 {
     if (vocab->n_merges > INT32_MAX / 4)
         return fr_fail(err, FR_E_FORMAT, NULL, "the vocabulary has %zu merges", vocab->n_merges);
@@ -83,7 +82,13 @@ int fr_bpe_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err)
     FR_AUTO(fr_buf) joined = { 0 };
     for (size_t i = 0; i < vocab->n_merges; i++)
         FR_TRY(read_merge(t, vocab->merges[i], i, &joined, err));
-    return fr_pretokens_new(vocab->pre, &t->pre, err);
+    return 0;
+}
+
+int fr_bpe_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err)
+{
+    FR_TRY(fr_merges_prepare(t, vocab, err));
+    return fr_pretokens_new(vocab, &t->pre, err);
 }
 
 /* ---- one word -------------------------------------------------------------------------------- */
@@ -124,7 +129,7 @@ static void merge_short(encoding *e, fr_str word)
     for (size_t i = 0; i < n; i++)
         ids[i] = e->t->byte_ids[(uint8_t)word.at[i]];
     for (size_t i = 0; i + 1 < n; i++)
-        merges[i] = find_merge(e->t, ids[i], ids[i + 1]);
+        merges[i] = fr_merge_find(e->t, ids[i], ids[i + 1]);
     for (;;) {
         size_t best = n;
         int32_t rank = INT32_MAX;
@@ -141,9 +146,9 @@ static void merge_short(encoding *e, fr_str word)
         memmove(&ids[best + 1], &ids[best + 2], (n - best - 1) * sizeof(*ids));
         memmove(&merges[best], &merges[best + 1], (n - best) * sizeof(*merges));
         if (best + 1 < n)
-            merges[best] = find_merge(e->t, ids[best], ids[best + 1]);
+            merges[best] = fr_merge_find(e->t, ids[best], ids[best + 1]);
         if (best > 0)
-            merges[best - 1] = find_merge(e->t, ids[best - 1], ids[best]);
+            merges[best - 1] = fr_merge_find(e->t, ids[best - 1], ids[best]);
     }
     for (size_t i = 0; i < n; i++)
         put_id(e, ids[i]);
@@ -159,7 +164,7 @@ static void heap_push(encoding *e, int32_t at)
     int32_t next = e->symbols[at].next;
     if (next < 0)
         return;
-    const fr_merge *merge = find_merge(e->t, e->symbols[at].id, e->symbols[next].id);
+    const fr_merge *merge = fr_merge_find(e->t, e->symbols[at].id, e->symbols[next].id);
     if (merge == NULL)
         return;
     FR_GROW(e->heap, e->heap_n, e->heap_cap);

@@ -94,7 +94,7 @@ static void count_word(void *user, fr_str text)
 static int count_words(training *t, const fr_str *texts, size_t n_texts, fr_err *err)
 {
     fr_pretokens *pre = NULL;
-    FR_TRY(fr_pretokens_new("gpt-2", &pre, err));
+    FR_TRY(fr_pretokens_new(&(fr_vocab){ .pre = "gpt-2" }, &pre, err));
     int rc = 0;
     for (size_t i = 0; i < n_texts && rc == 0; i++)
         rc = fr_pretokens_split(pre, texts[i], count_word, t, err);

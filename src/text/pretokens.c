@@ -7,6 +7,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -75,6 +76,8 @@ static const pre_row ROWS[] = {
       { "\\p{N}", GPT2_WORDS "|" SPACE "+" } },
 };
 
+FR_AUTOPTR_DEFINE(fr_pretokens);
+
 struct fr_pretokens {
     pcre2_code *codes[MAX_PATTERNS];
     size_t n;
@@ -93,9 +96,45 @@ static const pre_row *find_row(const char *name)
     return NULL;
 }
 
-int fr_pretokens_new(const char *name, fr_pretokens **out, fr_err *err)
+static int compile(fr_pretokens *p, const char *pattern, const char *name, fr_err *err)
 {
-    const pre_row *row = find_row(name == NULL ? "default" : name);
+    int code = 0;
+    PCRE2_SIZE at = 0;
+    pcre2_code *compiled =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
+    if (compiled == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, "frugal needs PCRE2 with Unicode support.",
+                       "PCRE2 refuses the pattern of pre-tokenizer '%s' (error %d at %zu)", name,
+                       code, (size_t)at);
+    pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* without it, it is only slower */
+    p->codes[p->n++] = compiled;
+    return 0;
+}
+
+static int compile_own(const fr_vocab *vocab, fr_pretokens *p, fr_err *err)
+{
+    if (vocab->n_patterns > MAX_PATTERNS)
+        return fr_fail(err, FR_E_UNSUPPORTED, NULL,
+                       "the vocabulary splits text with %zu patterns: at most %d are read",
+                       vocab->n_patterns, MAX_PATTERNS);
+    p->whole_words = vocab->whole_words;
+    for (size_t i = 0; i < vocab->n_patterns; i++)
+        FR_TRY(compile(p, vocab->patterns[i], "of the file", err));
+    return 0;
+}
+
+int fr_pretokens_new(const fr_vocab *vocab, fr_pretokens **out, fr_err *err)
+{
+    const char *name = vocab->pre != NULL ? vocab->pre : "default";
+    FR_AUTOPTR(fr_pretokens) p = FR_NEW(fr_pretokens);
+    if (vocab->patterns != NULL) {
+        FR_TRY(compile_own(vocab, p, err));
+        *out = p;
+        p = NULL;
+        return 0;
+    }
+    const pre_row *row = find_row(name);
     if (row == NULL) {
         fr_log_once(FR_LOG_WARN,
                     "pre-tokenizer '%s' is not known: text is split as 'default' does, so token "
@@ -103,25 +142,88 @@ int fr_pretokens_new(const char *name, fr_pretokens **out, fr_err *err)
                     name);
         row = find_row("default");
     }
-    fr_pretokens *p = FR_NEW(fr_pretokens);
     p->whole_words = row->whole_words;
-    while (p->n < MAX_PATTERNS && row->patterns[p->n] != NULL) {
-        int code = 0;
-        PCRE2_SIZE at = 0;
-        pcre2_code *compiled =
-            pcre2_compile((PCRE2_SPTR)row->patterns[p->n], PCRE2_ZERO_TERMINATED,
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
-        if (compiled == NULL) {
-            fr_pretokens_free(p);
-            return fr_fail(err, FR_E_UNSUPPORTED, "frugal needs PCRE2 with Unicode support.",
-                           "PCRE2 refuses the pattern of pre-tokenizer '%s' (error %d at %zu)",
-                           name == NULL ? "default" : name, code, (size_t)at);
-        }
-        pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* without it, it is only slower */
-        p->codes[p->n++] = compiled;
-    }
+    for (size_t i = 0; i < MAX_PATTERNS && row->patterns[i] != NULL; i++)
+        FR_TRY(compile(p, row->patterns[i], name, err));
     *out = p;
+    p = NULL;
     return 0;
+}
+
+/* ---- patterns of tokenizer.json ---------------------------------------------------------------
+ */
+
+/* Constructs beyond these may mean something else, or nothing, to the other engine. */
+static int check_escape(char c, fr_err *err)
+{
+    if (strchr("pPdDsSwWrntfv.|()[]{}*+?^$\\/-\"'!#%&,:;<=>@_`~ uxhHbBAzZRXN", c) != NULL &&
+        strchr("hHRXNvuxZ", c) == NULL)
+        return 0;
+    return fr_fail(err, FR_E_UNSUPPORTED, NULL, "a pattern with '\\%c' is not supported", c);
+}
+
+int fr_pattern_of(fr_str regex, fr_buf *out, fr_err *err)
+{
+    bool in_class = false;
+    for (size_t i = 0, step = 0; i < regex.n; i += step) {
+        fr_str rest = { regex.at + i, regex.n - i };
+        uint32_t c = 0;
+        step = fr_utf8_next(rest, &c);
+        if (c == '\\' && rest.n > 1) {
+            const char next = rest.at[1];
+            step = 2;
+            FR_TRY(check_escape(next, err));
+            if (next == 's')
+                fr_buf_put_s(out, in_class ? WS : SPACE);
+            else if (next == 'S' && !in_class)
+                fr_buf_put_s(out, NOSPACE);
+            else if (next == 'S')
+                return fr_fail(err, FR_E_UNSUPPORTED, NULL,
+                               "a pattern with '\\S' in a class is not supported");
+            else
+                fr_buf_put(out, rest.at, 2);
+            continue;
+        }
+        if (c == '[' && in_class)
+            return fr_fail(err, FR_E_UNSUPPORTED, NULL,
+                           "a pattern with a class in a class is not supported");
+        if (in_class && fr_str_starts(rest, FR_STR("&&")))
+            return fr_fail(err, FR_E_UNSUPPORTED, NULL,
+                           "a pattern with '&&' in a class is not supported");
+        in_class = c == '[' ? true : c == ']' ? false : in_class;
+        if (c < 0x80)
+            fr_buf_put_c(out, (char)c);
+        else
+            fr_buf_put_f(out, "\\x{%04X}", c);
+    }
+    return 0;
+}
+
+/* What a last alternative matches is left between matches too, so it cuts the same. */
+static fr_str without_spaces(const char *pattern)
+{
+    static const fr_str LAST = { "|" SPACE "+", sizeof("|" SPACE "+") - 1 };
+    fr_str p = fr_str_of(pattern);
+    if (fr_str_ends(p, LAST))
+        p.n -= LAST.n;
+    return p;
+}
+
+const char *fr_pretokens_name(const char *const *patterns, size_t n_patterns, bool whole_words,
+                              size_t *n)
+{
+    for (size_t i = 0; i < FR_COUNT_OF(ROWS); i++) {
+        size_t k = 0;
+        while (k < n_patterns && k < MAX_PATTERNS && ROWS[i].patterns[k] != NULL &&
+               fr_str_equal(without_spaces(patterns[k]), without_spaces(ROWS[i].patterns[k])))
+            k++;
+        if (k != n_patterns || whole_words != ROWS[i].whole_words ||
+            (k < MAX_PATTERNS && ROWS[i].patterns[k] != NULL))
+            continue;
+        *n = strcspn(ROWS[i].names, " ");
+        return ROWS[i].names;
+    }
+    return NULL;
 }
 
 void fr_pretokens_free(fr_pretokens *p)

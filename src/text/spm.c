@@ -1,7 +1,8 @@
 /* SentencePiece BPE (Kudo and Richardson 2018, arXiv:1808.06226): spaces become U+2581, the text
  * is cut into characters, and the adjacent pair whose joined piece has the highest score is joined,
- * the leftmost first. Characters that are no piece are written as their bytes, or as one unknown
- * token a run where the vocabulary has no byte tokens.
+ * the leftmost first. A vocabulary from tokenizer.json may rank its pairs itself: then only those
+ * are joined, the best rank first. Characters that are no piece are written as their bytes, or as
+ * one unknown token a run where the vocabulary has no byte tokens.
  *
  * Control, unknown and byte tokens are never made from text. */
 #include <stdlib.h>
@@ -14,6 +15,7 @@ typedef struct {
     uint32_t at, bytes;     /* where in the escaped text; bytes 0: joined to the one before */
     int32_t previous, next; /* -1: none */
     int32_t node;           /* how it was made, where the vocabulary has unused pieces */
+    int32_t id;             /* where the vocabulary ranks its pairs; -1: no piece */
 } symbol;
 
 typedef struct {
@@ -59,11 +61,20 @@ static void heap_push(encoding *e, int32_t left, int32_t right)
     if (left < 0 || right < 0)
         return;
     uint32_t bytes = e->symbols[left].bytes + e->symbols[right].bytes;
-    int32_t id = find_piece(e->t, (fr_str){ e->text + e->symbols[left].at, bytes });
+    int32_t id = -1;
+    float score = 0;
+    if (e->t->merges != NULL) {
+        const fr_merge *m = fr_merge_find(e->t, e->symbols[left].id, e->symbols[right].id);
+        id = m != NULL ? m->id : -1;
+        score = m != NULL ? -(float)m->rank : 0;
+    } else {
+        id = find_piece(e->t, (fr_str){ e->text + e->symbols[left].at, bytes });
+        score = id >= 0 ? e->t->scores[id] : 0;
+    }
     if (id < 0)
         return;
     FR_GROW(e->heap, e->heap_n, e->heap_cap);
-    candidate c = { e->t->scores[id], left, right, id, bytes };
+    candidate c = { score, left, right, id, bytes };
     size_t i = e->heap_n++;
     for (; i > 0 && better(c, e->heap[(i - 1) / 2]); i = (i - 1) / 2)
         e->heap[i] = e->heap[(i - 1) / 2];
@@ -119,7 +130,10 @@ static int32_t cut_into_characters(encoding *e, fr_str text)
                                    .bytes = (uint32_t)step,
                                    .previous = at - 1,
                                    .next = (size_t)at + 1 < n ? at + 1 : -1,
-                                   .node = -1 };
+                                   .node = -1,
+                                   .id = -1 };
+        if (e->t->merges != NULL)
+            e->symbols[at].id = find_piece(e->t, (fr_str){ text.at + i, step });
     }
     return at;
 }
@@ -155,6 +169,7 @@ static void join_all(encoding *e)
         if (e->t->has_unused)
             remember(e, c);
         s[c.left].bytes = c.bytes;
+        s[c.left].id = c.id;
         s[c.right].bytes = 0;
         s[c.left].next = s[c.right].next;
         if (s[c.left].next >= 0)

@@ -16,8 +16,9 @@ int fr_byte_of_char(uint32_t c);
 
 typedef struct fr_pretokens fr_pretokens;
 
-/* An unknown name is told once in the log and treated as "default". */
-int fr_pretokens_new(const char *name, fr_pretokens **out, fr_err *err);
+/* The vocabulary's own patterns, or the row that it names. An unknown name is told once in the log
+ * and treated as "default". */
+int fr_pretokens_new(const fr_vocab *vocab, fr_pretokens **out, fr_err *err);
 void fr_pretokens_free(fr_pretokens *p);
 /* A word that is a token as a whole is taken without merging (llama-bpe). */
 bool fr_pretokens_whole_words(const fr_pretokens *p);
@@ -83,6 +84,9 @@ struct fr_tokenizer {
     bool has_bytes; /* Unigram: what no piece covers is written as its bytes */
     float unknown_score;
     fr_charsmap *charsmap; /* NULL: none */
+    char *normalizer;  /* owned; NULL: none */
+    bool prefix_once;
+    uint8_t *strips; /* [n] or NULL */
 
     bool has_unused; /* SPM: pieces that may be passed through but not given out */
 
@@ -97,8 +101,19 @@ int32_t fr_tokenizer_find(const fr_tokenizer *t, fr_str raw);
 
 /* ---- byte-level BPE (bpe.c) ------------------------------------------------------------------ */
 
+/* The table of merges; also SPM's, where the vocabulary has them. */
+int fr_merges_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err);
+/* NULL: these two are never joined. */
+const fr_merge *fr_merge_find(const fr_tokenizer *t, int32_t left, int32_t right);
 int fr_bpe_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err);
 int fr_bpe_encode(const fr_tokenizer *t, fr_str text, fr_ids *ids, fr_err *err);
+
+/* ---- Unicode normalization (normal_form.c) --------------------------------------------------- */
+
+/* Whether text needs it; if so its normal form is put into out. Bytes that are not UTF-8 stay. */
+bool fr_normal_form(const char *form, fr_str text, fr_buf *out);
+/* FR_E_UNSUPPORTED: no such form. */
+int fr_normal_form_check(const char *form, fr_err *err);
 
 /* ---- SentencePiece BPE (spm.c) --------------------------------------------------------------- */
 

@@ -222,6 +222,8 @@ static int check_vocab(const fr_vocab *v, fr_err *err)
         return fr_fail(err, FR_E_FORMAT, HINT, "the vocabulary has %zu tokens", v->n);
     if ((v->kind == FR_VOCAB_SPM || v->kind == FR_VOCAB_UNIGRAM) && v->scores == NULL)
         return fr_fail(err, FR_E_FORMAT, HINT, "the SentencePiece vocabulary has no scores");
+    if (v->normalizer != NULL)
+        FR_TRY(fr_normal_form_check(v->normalizer, err));
     size_t bytes = 0;
     for (size_t i = 0; i < v->n; i++) {
         if (v->tokens[i].n > 1u << 20 || (bytes += v->tokens[i].n) > 1u << 30)
@@ -268,17 +270,25 @@ int fr_tokenizer_new(const fr_vocab *vocab, fr_tokenizer **out, fr_err *err)
     t->keep_case = vocab->keep_case;
     t->keep_accents = vocab->keep_accents;
     t->keep_whitespace = vocab->keep_whitespace;
+    t->prefix_once = vocab->prefix_once;
+    t->normalizer = fr_dup(vocab->normalizer);
     copy_types(t, vocab);
     copy_tokens(t, vocab);
     if (vocab->scores != NULL) {
         t->scores = FR_NEW_N(float, t->n);
         memcpy(t->scores, vocab->scores, t->n * sizeof(float));
     }
+    if (vocab->strips != NULL) {
+        t->strips = FR_NEW_N(uint8_t, t->n);
+        memcpy(t->strips, vocab->strips, t->n);
+    }
     index_tokens(t);
     find_bytes(t);
     index_special(t);
     if (t->kind == FR_VOCAB_BPE)
         FR_TRY(fr_bpe_prepare(t, vocab, err));
+    if (t->kind == FR_VOCAB_SPM && vocab->n_merges > 0)
+        FR_TRY(fr_merges_prepare(t, vocab, err));
     if (t->kind == FR_VOCAB_WORDPIECE)
         fr_wordpiece_prepare(t);
     if (t->kind == FR_VOCAB_UNIGRAM)
@@ -304,26 +314,70 @@ void fr_tokenizer_free(fr_tokenizer *t)
     free(t->slots);
     free(t->merges);
     free(t->special);
+    free(t->normalizer);
+    free(t->strips);
     free(t);
+}
+
+/* Bytes of White_Space at the start of text. */
+static size_t space_at(fr_str text)
+{
+    uint32_t c = 0;
+    size_t step = text.n > 0 ? fr_utf8_next(text, &c) : 0;
+    bool space = c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+                 (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+                 c == 0x205F || c == 0x3000;
+    return space ? step : 0;
+}
+
+static fr_str without_space_behind(fr_str text)
+{
+    for (;;) {
+        size_t start = text.n;
+        while (start > 0 && start + 3 > text.n &&
+               ((unsigned char)text.at[start - 1] & 0xC0) == 0x80)
+            start--;
+        if (start == 0)
+            return text;
+        start--; /* the last character's first byte */
+        fr_str last = { text.at + start, text.n - start };
+        if (space_at(last) != last.n)
+            return text;
+        text.n = start;
+    }
+}
+
+static int encode_normal(const fr_tokenizer *t, fr_str text, bool line_start, fr_ids *ids,
+                         fr_err *err)
+{
+    const bool prefixed_by_one = line_start && t->add_space_prefix;
+    if (t->kind == FR_VOCAB_WORDPIECE)
+        return fr_wordpiece_encode(t, text, ids, err);
+    if (t->kind == FR_VOCAB_UNIGRAM)
+        return fr_unigram_encode(t, text, prefixed_by_one, ids, err);
+    if (t->kind == FR_VOCAB_SPM)
+        return fr_spm_encode(t, text, prefixed_by_one, ids, err);
+    if (!prefixed_by_one || text.at[0] == ' ')
+        return fr_bpe_encode(t, text, ids, err);
+    FR_AUTO(fr_buf) prefixed = { .limit_bytes = (size_t)3 << 30 };
+    fr_buf_put_c(&prefixed, ' ');
+    fr_buf_put_str(&prefixed, text);
+    return fr_bpe_encode(t, fr_buf_str(&prefixed), ids, err);
 }
 
 static int encode_plain(const fr_tokenizer *t, fr_str text, bool line_start, fr_ids *ids,
                         fr_err *err)
 {
+    FR_AUTO(fr_buf) normal = { .limit_bytes = (size_t)3 << 30 };
     if (text.n == 0)
         return 0;
-    switch (t->kind) {
-    case FR_VOCAB_BPE:
-        return fr_bpe_encode(t, text, ids, err);
-    case FR_VOCAB_WORDPIECE:
-        return fr_wordpiece_encode(t, text, ids, err);
-    case FR_VOCAB_UNIGRAM:
-        return fr_unigram_encode(t, text, line_start && t->add_space_prefix, ids, err);
-    case FR_VOCAB_SPM:
-    case FR_VOCAB_NONE:
-        break;
+    if (t->normalizer != NULL && fr_normal_form(t->normalizer, text, &normal)) {
+        if (normal.full)
+            return fr_fail(err, FR_E_LIMIT, "Break it into smaller files.",
+                           "the text has more than 3 GiB in its normal form");
+        text = fr_buf_str(&normal);
     }
-    return fr_spm_encode(t, text, line_start && t->add_space_prefix, ids, err);
+    return text.n == 0 ? 0 : encode_normal(t, text, line_start, ids, err);
 }
 
 int fr_tokenizer_encode(const fr_tokenizer *t, fr_str text, int flags, fr_ids *ids, fr_err *err)
@@ -343,11 +397,17 @@ int fr_tokenizer_encode(const fr_tokenizer *t, fr_str text, int flags, fr_ids *i
             i++;
             continue;
         }
-        FR_TRY(encode_plain(t, (fr_str){ text.at + from, i - from }, line_start, ids, err));
+        const int strip = t->strips != NULL ? t->strips[id] : 0;
+        fr_str before = { text.at + from, i - from };
+        if ((strip & FR_STRIP_LEFT) != 0)
+            before = without_space_behind(before);
+        FR_TRY(encode_plain(t, before, line_start, ids, err));
         fr_ids_put(ids, id);
         i += t->raw[id].n;
+        for (size_t space = 1; (strip & FR_STRIP_RIGHT) != 0 && space != 0; i += space)
+            space = space_at((fr_str){ text.at + i, text.n - i });
         from = i;
-        line_start = true;
+        line_start = !t->prefix_once;
     }
     FR_TRY(encode_plain(t, (fr_str){ text.at + from, text.n - from }, line_start, ids, err));
     if ((flags & FR_ENCODE_BOS) != 0 && t->add_eos)

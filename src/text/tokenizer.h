@@ -48,7 +48,8 @@ typedef struct {
     const float *scores;  /* [n] or NULL; SPM, Unigram */
     const uint8_t *types; /* [n] of fr_token_type, or NULL: all normal */
     size_t n;
-    const fr_str *merges; /* [n_merges] "left right", best first; BPE */
+    const fr_str *merges; /* [n_merges] "left right", best first; BPE, and SPM whose pairs are
+                             ranked by them instead of by scores */
     size_t n_merges;
     int32_t bos, eos, unk, pad;
     bool add_bos, add_eos, add_space_prefix;
@@ -59,7 +60,18 @@ typedef struct {
     const uint8_t *charsmap;
     size_t n_charsmap;
     bool keep_whitespace; /* Unigram: runs of blanks stay, also at both ends */
+
+    /* What tokenizer.json can say and published GGUF keys cannot; zero: nothing of it. */
+    const char *const *patterns; /* [n_patterns] instead of pre: PCRE2, from fr_pattern_of() */
+    size_t n_patterns;
+    bool whole_words;       /* with patterns: a word that is a token is taken without merging */
+    const char *normalizer; /* "nfc", "nfd", "nfkc", "nfkd": done to text between special tokens */
+    bool prefix_once;       /* the space prefix only at the very start, not behind special tokens */
+    const uint8_t *strips;  /* [n] or NULL; bits: FR_STRIP_… of special tokens in text */
 } fr_vocab;
+
+/** White space at a special token's side belongs to it and is dropped. */
+enum { FR_STRIP_LEFT = 1, FR_STRIP_RIGHT = 2 };
 
 typedef struct fr_tokenizer fr_tokenizer;
 
@@ -99,6 +111,15 @@ int32_t fr_tokenizer_eos(const fr_tokenizer *t);
 /** Whether FR_ENCODE_BOS puts a BOS first, an EOS last. */
 bool fr_tokenizer_adds_bos(const fr_tokenizer *t);
 bool fr_tokenizer_adds_eos(const fr_tokenizer *t);
+
+/** A regular expression of tokenizer.json (Oniguruma's) as a PCRE2 pattern that matches the same:
+ * white space is spelt out, characters beyond ASCII are numbers. Appended to out. FR_E_UNSUPPORTED:
+ * a construct that the two read differently, named. */
+int fr_pattern_of(fr_str regex, fr_buf *out, fr_err *err);
+/** Name of the pre-tokenizer of these patterns as in tokenizer.ggml.pre; NULL: none. Static but for
+ * its length: *n. */
+const char *fr_pretokens_name(const char *const *patterns, size_t n_patterns, bool whole_words,
+                              size_t *n);
 
 /** A trained byte-level BPE vocabulary; its strings are owned by it. */
 typedef struct {
