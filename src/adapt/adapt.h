@@ -17,6 +17,7 @@ typedef struct fr_task fr_task;
 /** Reads and checks a task file and its data; errors name line, column and key. */
 int fr_task_load(const char *path, fr_task **out, fr_err *err);
 void fr_task_free(fr_task *task);
+const char *fr_task_name(const fr_task *task);
 FR_AUTOPTR_DEFINE(fr_task);
 /** Writes a task file (and splits) for a CSV or JSONL file; never over an existing one. */
 int fr_task_init(const char *data_path, const char *task_path, fr_buf *told, fr_err *err);

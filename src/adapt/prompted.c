@@ -198,7 +198,8 @@ static void build_prompt(const fr_rung *r, const fr_prompted *p, fr_str input,
                                         .n_passages = n_passages,
                                         .shots = p->shots,
                                         .n_shots = n_shots,
-                                        .input = input },
+                                        .input = input,
+                                        .wording = p->wording },
                     out);
 }
 
@@ -279,6 +280,35 @@ static fr_progress quiet_of(const fr_rung *r)
     return quiet;
 }
 
+/* From what the labels of one prompt scored. */
+static void put_sureness(fr_prompted *p, size_t i, const fr_scored *items, size_t n_labels)
+{
+    if (p->sureness == NULL)
+        return;
+    double *loglik = FR_NEW_N(double, n_labels);
+    for (size_t l = 0; l < n_labels; l++)
+        loglik[l] = items[l].logprob;
+    fr_sureness_put_labels(p->sureness, p->sureness_at + i, loglik, n_labels);
+    free(loglik);
+}
+
+/* What the model itself gives the texts that it wrote. */
+static int score_texts(fr_rung *r, const prompts *x, char *const *answers, fr_err *err)
+{
+    fr_prompted *p = r->state;
+    for (size_t i = 0; i < x->n; i++) {
+        if (answers[i] == NULL || !fr_endpoint_can_score(p->endpoint))
+            continue;
+        FR_AUTO(fr_buf) completion = { 0 };
+        fr_prompt_completion(fr_str_of(answers[i]), &completion);
+        fr_scored item = { .prompt = fr_buf_str(&x->at[i]),
+                           .continuation = fr_buf_str(&completion) };
+        FR_TRY(fr_endpoint_score(p->endpoint, &item, 1, NULL, err));
+        fr_sureness_put_text(p->sureness, p->sureness_at + i, item.logprob);
+    }
+    return 0;
+}
+
 /* The label whose continuation is the likeliest, for each prompt. */
 static int answer_by_score(fr_rung *r, const prompts *x, char **answers, fr_err *err)
 {
@@ -304,6 +334,7 @@ static int answer_by_score(fr_rung *r, const prompts *x, char **answers, fr_err 
                 best = l;
         }
         answers[i] = fr_str_dup(r->with.labels[best]);
+        put_sureness(p, i, items + at, n_labels);
         at += n_labels;
     }
     for (size_t l = 0; l < n_labels; l++)
@@ -357,6 +388,8 @@ static int answer_some(fr_rung *r, const fr_str *inputs, size_t n, char **answer
         rc = r->with.kind == FR_TASK_LABEL && fr_endpoint_can_score(p->endpoint)
                  ? answer_by_score(r, &x, answers, err)
                  : answer_by_text(r, &x, answers, err);
+    if (rc == 0 && p->sureness != NULL && r->with.kind != FR_TASK_LABEL)
+        rc = score_texts(r, &x, answers, err);
     prompts_fini(&x);
     return rc;
 }
@@ -368,11 +401,26 @@ int fr_prompted_answer(fr_rung *r, const fr_str *inputs, size_t n, bool together
     for (size_t i = 0; i < n; i += step) {
         if (fr_progress_stopped(r->progress))
             return fr_fail(err, FR_E_INTERRUPTED, NULL, "stopped after %zu of %zu answers", i, n);
+        fr_prompted_of(r)->sureness_at = i;
         FR_TRY(answer_some(r, inputs + i, FR_MIN(step, n - i), answers + i, err));
         fr_progress_step(r->progress, r->doing, (double)FR_MIN(i + step, n), (double)n, "answers",
                          NULL);
     }
     return 0;
+}
+
+int fr_prompted_answer_sure(fr_rung *r, const fr_str *inputs, size_t n, bool together,
+                            char **answers, fr_sureness *sureness, fr_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        fr_sureness_put_text(sureness, i, NAN);
+        for (size_t l = 0; sureness->labels != NULL && l < sureness->n_labels; l++)
+            sureness->labels[i * sureness->n_labels + l] = NAN;
+    }
+    fr_prompted_of(r)->sureness = sureness;
+    int rc = fr_prompted_answer(r, inputs, n, together, answers, err);
+    fr_prompted_of(r)->sureness = NULL;
+    return rc;
 }
 
 int fr_prompted_likelihood(fr_rung *r, const fr_str *inputs, const fr_str *outputs, size_t n,

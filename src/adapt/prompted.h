@@ -7,6 +7,7 @@
 #define FR_ADAPT_PROMPTED_H
 
 #include "adapt/rung.h"
+#include "adapt/sureness.h"
 #include "endpoint/endpoint.h"
 #include "rag/rag.h"
 
@@ -25,6 +26,10 @@ typedef struct {
     fr_endpoint *endpoint;
     fr_index *index;
     size_t context;
+    fr_prompt_wording wording; /* of the prompt's own words */
+    /* who wants to know how sure answers are, and where the next one goes; NULL: nobody */
+    fr_sureness *sureness;
+    size_t sureness_at;
     /* counts of what went wrong quietly, told in the notes once */
     size_t n_asked, n_too_long, n_cut, n_unmatched;
 } fr_prompted;
@@ -37,6 +42,9 @@ int fr_prompted_open_with(fr_rung *r, const char *model_path, const char *adapte
 int fr_prompted_open(fr_rung *r, fr_err *err);
 int fr_prompted_answer(fr_rung *r, const fr_str *inputs, size_t n, bool together, char **answers,
                        fr_err *err);
+/** The same, and how sure each answer is; all NAN where the endpoint tells no likelihoods. */
+int fr_prompted_answer_sure(fr_rung *r, const fr_str *inputs, size_t n, bool together,
+                            char **answers, fr_sureness *sureness, fr_err *err);
 int fr_prompted_likelihood(fr_rung *r, const fr_str *inputs, const fr_str *outputs, size_t n,
                            double *nll, size_t *tokens, fr_err *err);
 int fr_prompted_forget(fr_rung *r, fr_err *err);

@@ -69,6 +69,11 @@ void fr_task_free(fr_task *task)
     free(task);
 }
 
+const char *fr_task_name(const fr_task *task)
+{
+    return task->name;
+}
+
 /* ---- the file ----------------------------------------------------------------------------- */
 
 /* Fit for a folder's name: letters, digits and . _ - + with none of them first. */
@@ -190,7 +195,11 @@ static int by_size(const void *a, const void *b)
 
 static int read_models(fr_task *task, const fr_node *root, fr_err *err)
 {
-    const fr_node *node = fr_node_get(root, "model");
+    const fr_node *node = fr_node_get(root, "model"), *list = fr_node_get(root, "models");
+    if (node != NULL && list != NULL)
+        return fr_node_fail(list, err, "Write all of them under 'models'.",
+                            "'model' and 'models' both stand here");
+    node = node != NULL ? node : list;
     if (node == NULL || (node->kind == FR_NODE_SCALAR && !node->quoted && node->text[0] == '\0'))
         return 0;
     size_t n = node->kind == FR_NODE_LIST ? node->n : 1;
@@ -450,7 +459,7 @@ static int read_task(fr_task *task, const fr_node *root, fr_err *err)
     static const char *const KEYS[] = { "task",         "kind",   "model",   "data",
                                         "metric",       "target", "stop",    "strategies",
                                         "budget",       "place",  "hosting", "requests_per_day",
-                                        "horizon_days", NULL };
+                                        "horizon_days", "models", NULL };
     static const char *const KINDS[] = { "label", "answer", "text", NULL };
     if (root->kind != FR_NODE_MAP)
         return fr_node_fail(root, err, "`frugal adapt --init DATA` writes one to begin with.",

@@ -25,6 +25,8 @@ typedef enum fr_random_purpose {
     FR_RANDOM_BOOTSTRAP = 6, /* confidence intervals */
     FR_RANDOM_MIX = 7,       /* which corpus comes next */
     FR_RANDOM_TRIAL = 8,     /* order of trials */
+    FR_RANDOM_PERTURB = 20,    /* where a text is changed without its meaning */
+    FR_RANDOM_PROBE_ITEM = 21, /* what a capability probe asks */
     FR_RANDOM_TEST = 99
 } fr_random_purpose;
 

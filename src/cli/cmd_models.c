@@ -23,12 +23,20 @@ static const fr_option OPTIONS[] = {
     { "local", 0, FR_OPTION_FLAG, NULL, "list: files of this machine alone" },
     { "dir", 0, FR_OPTION_LIST, "DIR", "a folder of GGUF files more; several times" },
     { "catalog", 0, FR_OPTION_TEXT, "FILE", "your catalogue (default: models.json of your data)" },
+    { "out", 'o', FR_OPTION_TEXT, "DIR", "evaluate: where its record goes (evaluated/TASK)" },
+    { "strategy", 0, FR_OPTION_TEXT, "WORD", "evaluate: ask by zero-shot, few-shot or rag" },
+    { "all", 0, FR_OPTION_FLAG, NULL, "evaluate: do not stop at the first that is enough" },
+    { "robust-rows", 0, FR_OPTION_I64, "N", "evaluate: ask N rows in other words (100; 0: none)" },
+    { "measure", 0, FR_OPTION_F64, "S", "a request's figure covers S seconds of work (2)" },
+    { "threads", 't', FR_OPTION_I64, "N", "processor threads (default: all)" },
+    { "seed", 0, FR_OPTION_I64, "N", "seed of every choice (default 1)" },
+    FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
 };
 
-static const char *const SUBCOMMANDS[] = { "list", "show", "import", NULL };
+static const char *const SUBCOMMANDS[] = { "list", "show", "import", "evaluate", NULL };
 static int (*const FUNCTIONS[])(fr_cli *, fr_err *) = { fr_models_list, fr_models_show,
-                                                        fr_models_import };
+                                                        fr_models_import, fr_models_evaluate };
 
 char *fr_models_folder(void)
 {
@@ -138,7 +146,7 @@ const fr_command FR_COMMAND_models = {
     .name = "models",
     .run = run,
     .options = OPTIONS,
-    .arguments = "[list | show NAME|FILE | import FILE]",
+    .arguments = "[list | show NAME|FILE | import FILE | evaluate MODEL… TASK.yaml]",
     .summary = "choose a model: what there is, what it needs, what it can do",
     .examples =
         "frugal models list --language de --max-params 3B  # German first, then small first\n"
@@ -146,13 +154,19 @@ const fr_command FR_COMMAND_models = {
         "frugal models list --local --dir /srv/models  # GGUF files of this machine\n"
         "frugal models show SmolLM2-135M  # or a GGUF file: header, card, memory\n"
         "frugal models import README.md  # a model card's front matter\n"
-        "frugal models import leaderboard.csv --catalog models.json  # to be committed",
+        "frugal models import leaderboard.csv --catalog models.json  # to be committed\n"
+        "frugal models evaluate small.gguf large.gguf task.yaml  # smallest first, to the target",
     .more =
         "The catalogue is the table that comes with frugal (each row with year and source), what\n"
         "you imported, and the GGUF files under $XDG_DATA_HOME/frugal/models and each --dir. What\n"
         "neither card nor file states is \"not stated\", never guessed. Language and domain come\n"
         "before size in the order; of equals the smallest is first. Memory is weights (exact for "
         "a\n"
-        "file, else parameters in --type) and the exact keys and values of --context.",
+        "file, else parameters in --type) and the exact keys and values of --context.\n\n"
+        "evaluate asks each candidate the task's eval rows and tells accuracy (95% interval),\n"
+        "calibration (expected calibration error, Brier), robustness (the same rows in other "
+        "case,\n"
+        "with typos, spaces, other words of the prompt) and efficiency in one table; it stops at\n"
+        "the first whose interval reaches the target. Exit status 3: none does.",
     .subcommands = SUBCOMMANDS,
 };

@@ -27,6 +27,16 @@ typedef enum fr_task_kind {
     FR_TASK_TEXT
 } fr_task_kind;
 
+/** The words of the form itself: as above, or two ways of saying the same, with which one sees how
+ * much a model hangs on the wording: Options/Message/Option and Choose one of/Input/Output for
+ * labels; Context/Q/A and Source/Query/Reply; Task/Answer and Request/Reply. */
+typedef enum fr_prompt_wording {
+    FR_PROMPT_WORDING_OWN,
+    FR_PROMPT_WORDING_SECOND,
+    FR_PROMPT_WORDING_THIRD,
+    FR_PROMPT_WORDINGS
+} fr_prompt_wording;
+
 typedef struct {
     fr_str input, output;
 } fr_shot;
@@ -45,6 +55,7 @@ typedef struct {
     const fr_str *knowledge; /* statements, after the passages: Knowledge: … */
     size_t n_knowledge;
     bool think; /* the answer is reasoned first: the prompt asks for it and ends with "Thoughts:" */
+    fr_prompt_wording wording; /* zero: the form's own */
 } fr_prompt_parts;
 
 /** Runs of white space (line breaks too) inside a part become one space, so that no part can fake

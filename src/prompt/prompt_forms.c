@@ -41,34 +41,36 @@ static void put_field(fr_buf *out, const char *name, fr_str text)
     fr_buf_put_c(out, '\n');
 }
 
-/* What a form calls its input and its output. */
+/* What a form calls its parts. */
 typedef struct {
-    const char *input, *output;
+    const char *labels, *passage, *input, *output;
 } form;
 
-static form form_of(fr_task_kind kind)
+static const form *form_of(fr_task_kind kind, fr_prompt_wording wording)
 {
-    switch (kind) {
-    case FR_TASK_LABEL:
-        return (form){ "Text", "Label" };
-    case FR_TASK_ANSWER:
-        return (form){ "Question", "Answer" };
-    case FR_TASK_TEXT:
-    case FR_TASK_NONE:
-        break;
-    }
-    return (form){ "Instruction", "Response" };
+    static const form FORMS[][FR_PROMPT_WORDINGS] = {
+        [FR_TASK_NONE] = { { NULL, NULL, "Instruction", "Response" },
+                           { NULL, NULL, "Task", "Answer" },
+                           { NULL, NULL, "Request", "Reply" } },
+        [FR_TASK_LABEL] = { { "Labels", NULL, "Text", "Label" },
+                            { "Options", NULL, "Message", "Option" },
+                            { "Choose one of", NULL, "Input", "Output" } },
+        [FR_TASK_ANSWER] = { { NULL, "Passage", "Question", "Answer" },
+                             { NULL, "Context", "Q", "A" },
+                             { NULL, "Source", "Query", "Reply" } },
+    };
+    return &FORMS[kind == FR_TASK_TEXT ? FR_TASK_NONE : kind][wording];
 }
 
 void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out)
 {
-    form f = form_of(parts->kind);
+    const form *f = form_of(parts->kind, parts->wording);
     if (parts->instruction.n > 0) {
         put_flat(out, parts->instruction);
         fr_buf_put_c(out, '\n');
     }
     if (parts->kind == FR_TASK_LABEL && parts->n_labels > 0) {
-        fr_buf_put_s(out, "Labels: ");
+        fr_buf_put_f(out, "%s: ", f->labels);
         for (size_t i = 0; i < parts->n_labels; i++) {
             fr_buf_put_s(out, i > 0 ? ", " : "");
             put_flat(out, parts->labels[i]);
@@ -76,26 +78,26 @@ void fr_prompt_build(const fr_prompt_parts *parts, fr_buf *out)
         fr_buf_put_c(out, '\n');
     }
     for (size_t i = 0; i < parts->n_shots; i++) {
-        put_field(out, f.input, parts->shots[i].input);
-        put_field(out, f.output, parts->shots[i].output);
+        put_field(out, f->input, parts->shots[i].input);
+        put_field(out, f->output, parts->shots[i].output);
         fr_buf_put_c(out, '\n'); /* a blank line parts the examples */
     }
     for (size_t i = 0; parts->kind == FR_TASK_ANSWER && i < parts->n_passages; i++)
-        put_field(out, "Passage", parts->passages[i]);
+        put_field(out, f->passage, parts->passages[i]);
     for (size_t i = 0; i < parts->n_knowledge; i++)
         put_field(out, "Knowledge", parts->knowledge[i]);
-    put_field(out, f.input, parts->input);
+    put_field(out, f->input, parts->input);
     if (parts->think) {
         fr_prompt_think(parts->kind, out);
         return;
     }
-    fr_buf_put_s(out, f.output);
+    fr_buf_put_s(out, f->output);
     fr_buf_put_c(out, ':');
 }
 
 const char *fr_prompt_output_name(fr_task_kind kind)
 {
-    return form_of(kind).output;
+    return form_of(kind, FR_PROMPT_WORDING_OWN)->output;
 }
 
 void fr_prompt_think(fr_task_kind kind, fr_buf *out)
@@ -103,7 +105,7 @@ void fr_prompt_think(fr_task_kind kind, fr_buf *out)
     fr_buf_put_f(out,
                  "Think step by step. Then write a last line that begins with \"%s:\" and has "
                  "nothing else but it.\nThoughts:",
-                 form_of(kind).output);
+                 form_of(kind, FR_PROMPT_WORDING_OWN)->output);
 }
 
 void fr_prompt_completion(fr_str output, fr_buf *out)

@@ -96,6 +96,7 @@ static void bad_task_files_are_told_where_and_what(void **state)
         { HEAD "data: {train: train.jsonl}\ntarget: 1\n", "the key 'eval' is missing", "" },
         { HEAD "data: {train: train.jsonl, eval: eval.jsonl, documents: docs}\ntarget: 1\n",
           "documents: '", "" },
+        { BASE "model: a.gguf\nmodels: [b.gguf]\n", "both stand here", "models" },
         { BASE "model: none.gguf\n", "none.gguf' does not exist", "GGUF" },
         { BASE "model: {endpoint: localhost, name: x}\n", "expected a URL", "" },
         { BASE "metric: acuracy\n", ":5:9: metric: expected a metric, found 'acuracy'",
@@ -218,6 +219,10 @@ static void models_are_climbed_smallest_first(void **state)
     assert_string_equal(t->models[0].name, "a");
     assert_string_equal(t->models[1].name, "big");
     assert_string_equal(t->models[2].name, "x");
+    FR_AUTOPTR(fr_task) same = NULL;
+    if (load(dir, BASE "models: [big.gguf, a.gguf]\n", &same, &err) != 0)
+        fail_msg("%s", err.what);
+    assert_string_equal(same->models[0].name, "a");
 }
 
 static void a_first_task_file_is_written_and_read_back(void **state)

@@ -74,12 +74,34 @@ static void an_answer_is_its_first_line_that_says_something(void **state)
     assert_int_equal(fr_prompt_clean((fr_str){ 0 }).n, 0);
 }
 
+/* Other words, the same places. */
+static void a_form_has_other_wordings(void **state)
+{
+    (void)state;
+    fr_str labels[] = { FR_STR("a"), FR_STR("b") }, passage = FR_STR("Rain falls.");
+    fr_prompt_parts parts = { .kind = FR_TASK_LABEL,
+                              .labels = labels,
+                              .n_labels = 2,
+                              .input = FR_STR("z"),
+                              .wording = FR_PROMPT_WORDING_SECOND };
+    assert_builds(parts, "Options: a, b\nMessage: z\nOption:");
+    parts.wording = FR_PROMPT_WORDING_THIRD;
+    assert_builds(parts, "Choose one of: a, b\nInput: z\nOutput:");
+    parts = (fr_prompt_parts){ .kind = FR_TASK_ANSWER,
+                               .passages = &passage,
+                               .n_passages = 1,
+                               .input = FR_STR("What?"),
+                               .wording = FR_PROMPT_WORDING_SECOND };
+    assert_builds(parts, "Context: Rain falls.\nQ: What?\nA:");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_task_has_one_form),
         cmocka_unit_test(examples_stand_between_labels_and_input_with_blank_lines),
         cmocka_unit_test(no_part_can_fake_a_line_of_the_form),
+        cmocka_unit_test(a_form_has_other_wordings),
         cmocka_unit_test(a_completion_is_a_space_the_output_and_the_lines_end),
         cmocka_unit_test(an_answer_is_its_first_line_that_says_something),
     };
