@@ -1,94 +1,48 @@
-/* frugal prompt render: a prompt file filled with variables. */
-#include <stdlib.h>
+/* frugal prompt render and convert: a prompt file filled with variables, or written in another
+ * form. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/doc.h"
 #include "base/file.h"
-#include "base/mem.h"
-#include "cli/cli.h"
-#include "prompt/prompt_file.h"
+#include "cli/prompt_given.h"
 
-static const fr_option OPTIONS[] = {
-    { "vars", 0, FR_OPTION_TEXT, "FILE", "JSON object with the variables (-: stdin)" },
-    { "set", 0, FR_OPTION_LIST, "NAME=TEXT", "one variable more; several times" },
-    { "format", 0, FR_OPTION_TEXT, "FORM", "jinja or f-string (by the file's name, else content)" },
+static const fr_option RENDER_OPTIONS[] = {
+    FR_OPTIONS_PROMPT_VARS,
+    FR_OPTIONS_PROMPT_FORM,
     { "strict", 0, FR_OPTION_FLAG, NULL, "Jinja: a variable that is not there is an error" },
-    { "keep-newlines", 0, FR_OPTION_FLAG, NULL, "Jinja: line ends and blanks beside {% %} stay" },
     FR_OPTIONS_END,
 };
 
-#define MOST_VARS_BYTES ((size_t)64 << 20)
-
-static int read_vars(fr_cli *cli, json_t *vars, fr_err *err)
+static int put_json(fr_cli *cli, const fr_prompt_file *p, const json_t *vars, const fr_buf *text,
+                    fr_err *err)
 {
-    const char *path = fr_arg_text(cli, "vars", NULL);
-    FR_AUTO(fr_buf) text = { 0 };
-    json_error_t error;
-    if (path != NULL) {
-        FR_TRY(fr_file_read(path, MOST_VARS_BYTES, &text, err));
-        json_t *given = json_loadb(fr_buf_text(&text), text.n, JSON_ALLOW_NUL, &error);
-        if (given == NULL || !json_is_object(given)) {
-            int rc = given == NULL ? fr_fail(err, FR_E_FORMAT, NULL, "%s:%d:%d: %s", path,
-                                             error.line, error.column, error.text)
-                                   : fr_fail(err, FR_E_FORMAT, "Write {\"name\": value, …}.",
-                                             "%s: the variables must be one JSON object", path);
-            json_decref(given);
-            return rc;
-        }
-        json_object_update(vars, given);
-        json_decref(given);
+    json_t *messages = NULL, *o = json_object();
+    if (fr_prompt_file_messages(p, vars, &messages, err) != 0) {
+        json_decref(o);
+        return FR_E_FAILED;
     }
-    for (size_t i = 0; fr_arg_list(cli, "set", i) != NULL; i++) {
-        const char *pair = fr_arg_list(cli, "set", i), *value = strchr(pair, '=');
-        if (value == NULL || value == pair)
-            return fr_fail(err, FR_E_USAGE, "Write --set name=text.",
-                           "--set '%s' names no variable", pair);
-        char *name = fr_dup_n(pair, (size_t)(value - pair));
-        json_t *text_value = json_string(value + 1);
-        if (text_value != NULL)
-            json_object_set_new(vars, name, text_value);
-        free(name);
-        if (text_value == NULL)
-            return fr_fail(err, FR_E_USAGE, NULL, "--set '%s' is not UTF-8", pair);
-    }
-    return 0;
-}
-
-static int form_given(fr_cli *cli, fr_prompt_form *out, fr_err *err)
-{
-    static const char *const FORMS[] = { "jinja", "f-string", NULL };
-    const char *form = fr_arg_text(cli, "format", NULL);
-    for (int i = 0; form != NULL && FORMS[i] != NULL; i++)
-        if (strcmp(form, FORMS[i]) == 0)
-            *out = i == 0 ? FR_PROMPT_FORM_JINJA : FR_PROMPT_FORM_F_STRING;
-    if (form != NULL && *out == FR_PROMPT_FORM_NONE)
-        return fr_fail(err, FR_E_USAGE, "There are jinja and f-string.", "--format '%s' is unknown",
-                       form);
-    return 0;
+    json_object_set_new(o, "text", json_stringn(fr_buf_text(text), text->n));
+    json_object_set_new(o, "form", json_string(fr_prompt_file_form(p)));
+    json_object_set_new(o, "messages", messages);
+    return fr_prompt_put_json(cli, o, err);
 }
 
 static int render(fr_cli *cli, json_t *vars, fr_err *err)
 {
     const char *path = NULL;
     FR_AUTO(fr_buf) text = { 0 };
-    fr_prompt_file_options options = { .strict = fr_arg_flag(cli, "strict"),
-                                       .keep_newlines = fr_arg_flag(cli, "keep-newlines") };
+    FR_AUTOPTR(fr_prompt_file) p = NULL;
+    fr_prompt_file_options options = { .strict = fr_arg_flag(cli, "strict") };
     FR_TRY(fr_arg_need(cli, 0, "a prompt file", &path, err));
-    FR_TRY(form_given(cli, &options.form, err));
-    FR_TRY(read_vars(cli, vars, err));
-    FR_TRY(fr_prompt_file_render(path, &options, vars, &text, err));
-    if (fr_cli_json(cli)) {
-        json_t *o = json_object();
-        json_object_set_new(o, "text", json_stringn(fr_buf_text(&text), text.n));
-        return fr_cli_put_json(cli, o) == 0
-                   ? 0
-                   : fr_fail(err, FR_E_IO, NULL, "cannot write the output");
-    }
-    fwrite(fr_buf_text(&text), 1, text.n, stdout);
-    return fflush(stdout) == 0 ? 0 : fr_fail_errno(err, NULL, "cannot write the output");
+    FR_TRY(fr_prompt_options_given(cli, &options, err));
+    FR_TRY(fr_prompt_vars_given(cli, vars, err));
+    FR_TRY(fr_prompt_file_open(path, &options, &p, err));
+    FR_TRY(fr_prompt_file_fill(p, vars, &text, err));
+    return fr_cli_json(cli) ? put_json(cli, p, vars, &text, err) : fr_prompt_put_text(&text, err);
 }
 
-static int run(fr_cli *cli)
+static int run_render(fr_cli *cli)
 {
     fr_err err = { 0 };
     json_t *vars = json_object();
@@ -99,19 +53,97 @@ static int run(fr_cli *cli)
 
 const fr_command FR_PROMPT_render = {
     .name = "prompt render",
-    .run = run,
-    .options = OPTIONS,
+    .run = run_render,
+    .options = RENDER_OPTIONS,
     .arguments = "FILE",
-    .summary = "fill a prompt file (Jinja, f-string, LangChain) with variables",
+    .summary = "fill a prompt file (Jinja, f-string, mustache, LangChain) with variables",
     .examples = "frugal prompt render ask.jinja --vars vars.json  # the text and nothing else\n"
                 "frugal prompt render ask.txt --set name=Ada  # \"Hello {name}\"\n"
+                "frugal prompt render few_shot.yaml --set query=why  # as LangChain saves it\n"
+                "frugal prompt render chat.json --vars vars.json --json  # with its messages\n"
                 "frugal prompt render chat_template.jinja --vars conversation.json  # as "
                 "transformers does\n"
                 "frugal prompt render ask.jinja --vars - --strict < vars.json  # no variable may "
                 "be missing\n",
     .more = "Jinja is rendered to the byte as Jinja2 does in the way that transformers sets\n"
             "it up for chat templates (trim_blocks, lstrip_blocks, sandbox,\n"
-            "raise_exception, strftime_now); with --keep-newlines as plain Jinja2. A .json or\n"
-            ".yaml FILE is a prompt as LangChain saves it. Templates are held in bounds of\n"
-            "steps, nesting, memory and output: one that never ends is an error (status 3).",
+            "raise_exception, strftime_now); with --keep-newlines as plain Jinja2. Templates\n"
+            "are held in bounds of steps, nesting, memory and output: one that never ends is\n"
+            "an error (status 3).\n"
+            "A .json or .yaml FILE is a prompt as LangChain saves it (_type: prompt, few_shot\n"
+            "or chat, or lc: 1) and says what langchain-core makes of it. Files that it names\n"
+            "are read from its own folder and below; nothing in it is ever run.",
+};
+
+/* ---- convert ----------------------------------------------------------------------------- */
+
+static const fr_option CONVERT_OPTIONS[] = {
+    { "to", 0, FR_OPTION_TEXT, "FORM", "langchain, lc, jinja, f-string, mustache (by OUT's name)" },
+    { "force", 0, FR_OPTION_FLAG, NULL, "write over a file that is there" },
+    FR_OPTIONS_PROMPT_FORM,
+    FR_OPTIONS_END,
+};
+
+static int form_to(fr_cli *cli, fr_prompt_save_form *out, fr_err *err)
+{
+    static const char *const FORMS[] = { "langchain", "lc", "jinja", "f-string", "mustache", NULL };
+    static const fr_prompt_save_form IDS[] = { FR_PROMPT_SAVE_LANGCHAIN, FR_PROMPT_SAVE_LC,
+                                               FR_PROMPT_SAVE_JINJA, FR_PROMPT_SAVE_F_STRING,
+                                               FR_PROMPT_SAVE_MUSTACHE };
+    const char *word = fr_arg_text(cli, "to", NULL);
+    for (size_t i = 0; word != NULL && FORMS[i] != NULL; i++)
+        if (strcmp(word, FORMS[i]) == 0)
+            *out = IDS[i];
+    if (word == NULL || *out != FR_PROMPT_SAVE_NONE)
+        return 0;
+    return fr_fail(err, FR_E_USAGE, "There are langchain, lc, jinja, f-string and mustache.",
+                   "--to '%s' is unknown", word);
+}
+
+static int convert(fr_cli *cli, fr_err *err)
+{
+    const char *from = NULL, *to = NULL;
+    FR_AUTO(fr_buf) text = { 0 };
+    FR_AUTOPTR(fr_prompt_file) p = NULL;
+    fr_prompt_file_options options = { 0 };
+    fr_prompt_save_form form = FR_PROMPT_SAVE_NONE;
+    FR_TRY(fr_arg_need(cli, 0, "a prompt file", &from, err));
+    FR_TRY(fr_arg_need(cli, 1, "the file to write (-: stdout)", &to, err));
+    FR_TRY(fr_prompt_options_given(cli, &options, err));
+    FR_TRY(form_to(cli, &form, err));
+    bool out = strcmp(to, "-") == 0;
+    if (!out && fr_file_exists(to) && !fr_arg_flag(cli, "force"))
+        return fr_fail(err, FR_E_USAGE, "--force writes over it.", "'%s' is there already", to);
+    FR_TRY(fr_prompt_file_open(from, &options, &p, err));
+    FR_TRY(fr_prompt_file_save(p, form, out ? ".json" : to, &text, err));
+    if (out)
+        return fr_prompt_put_text(&text, err);
+    FR_TRY(fr_file_write(to, fr_buf_str(&text), err));
+    if (!fr_cli_json(cli))
+        return 0;
+    return fr_prompt_put_json(cli,
+                              json_pack("{s:s, s:s, s:s, s:i}", "from", from, "to", to, "form",
+                                        fr_prompt_file_form(p), "size_bytes", (int)text.n),
+                              err);
+}
+
+static int run_convert(fr_cli *cli)
+{
+    fr_err err = { 0 };
+    return fr_cli_fail(cli, convert(cli, &err), &err);
+}
+
+const fr_command FR_PROMPT_convert = {
+    .name = "prompt convert",
+    .run = run_convert,
+    .options = CONVERT_OPTIONS,
+    .arguments = "IN OUT",
+    .summary = "write a prompt file in another form, where that says the same",
+    .examples = "frugal prompt convert ask.txt ask.yaml  # an f-string as LangChain saves it\n"
+                "frugal prompt convert ask.json ask.jinja  # {name} becomes {{ name }}\n"
+                "frugal prompt convert few_shot.yaml few_shot.json  # files it names go in\n"
+                "frugal prompt convert ask.json ask-lc.json --to lc  # as "
+                "langchain_core.load.dumps writes\n",
+    .more = "What the other form cannot say (a filter, a format, examples as one template) is\n"
+            "an error that names it, and nothing is written.",
 };

@@ -80,5 +80,8 @@ int fr_jinja_format(fr_str template, const char *name, const json_t *vars, fr_bu
 /** Whether a variable of that name stands anywhere in the template: "tools", "enable_thinking". It
  * may be one that the template sets itself. */
 bool fr_jinja_mentions(const fr_jinja *t, const char *variable);
+/** Adds, as keys with true, the names that a render looks up in its variables: what Jinja2's
+ * meta.find_undeclared_variables() tells, less the functions that are always there. */
+void fr_jinja_names(const fr_jinja *t, json_t *names);
 
 #endif
