@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "kernels/activate.h"
 #include "kernels/gemm.h"
 
 /** AdamW (arXiv:1711.05101) for one step; the bias corrections are folded in by the caller. */
@@ -32,13 +33,27 @@ typedef struct {
     /** y = x · inv · w with inv[r] = 1 / sqrt(mean(x[r]²) + eps), kept for the backward pass. */
     void (*norm)(float *y, float *inv, const float *x, const float *w, size_t rows, size_t dim,
                  float eps);
-    /** dx (= or +=) of norm. */
+    /** dx (= or +=) of norm; dx may be dy where it does not add. */
     void (*norm_back)(float *dx, const float *dy, const float *x, const float *inv, const float *w,
                       size_t rows, size_t dim, bool add);
     /** dw += over all rows, for columns first…end-1. */
     void (*norm_weight_back)(float *dw, const float *dy, const float *x, const float *inv,
                              size_t rows, size_t dim, size_t first, size_t end);
 
+    /** y = (x - mean) · inv · w + b; kept [rows][2]: mean and inv. b may be NULL. Layer norm. */
+    void (*layernorm)(float *y, float *kept, const float *x, const float *w, const float *b,
+                      size_t rows, size_t dim, float eps);
+    void (*layernorm_back)(float *dx, const float *dy, const float *x, const float *kept,
+                           const float *w, size_t rows, size_t dim, bool add);
+    /** dw += and, unless NULL, db += over all rows, for columns first…end-1. */
+    void (*layernorm_weight_back)(float *dw, float *db, const float *dy, const float *x,
+                                  const float *kept, size_t rows, size_t dim, size_t first,
+                                  size_t end);
+
+    /** out = activation(gate) · up; up NULL: 1, and then dup too. */
+    void (*activate)(fr_activation kind, float *out, const float *gate, const float *up, size_t n);
+    void (*activate_back)(fr_activation kind, float *dgate, float *dup, const float *dout,
+                          const float *gate, const float *up, size_t n);
     /** out = silu(gate) · up. */
     void (*silu_mul)(float *out, const float *gate, const float *up, size_t n);
     void (*silu_mul_back)(float *dgate, float *dup, const float *dout, const float *gate,
@@ -61,6 +76,8 @@ typedef struct {
     /** ds = p · (dp - d) · scale, into dp. */
     void (*softmax_back)(float *dp, const float *p, float d, float scale, size_t n);
 
+    /** x = cap · tanh(x · scale / cap). */
+    void (*soft_cap)(float *x, size_t n, float scale, float cap);
     /** Sum of a · b. */
     float (*dot)(const float *a, const float *b, size_t n);
     /**
@@ -87,6 +104,9 @@ typedef struct {
     size_t n_docs;
     const uint32_t *start; /* [n_docs + 1] */
     size_t n_heads, n_kv_heads, head_dim;
+    float scale;   /* of scores; 0: 1 / sqrt(head_dim) */
+    float cap;     /* scores become cap · tanh(score · scale / cap); 0: they do not */
+    size_t window; /* a row sees itself and window - 1 rows before; 0: all before */
 } fr_attention;
 
 typedef struct fr_attention_scratch fr_attention_scratch;
@@ -97,7 +117,7 @@ void fr_attention_scratch_free(fr_attention_scratch *s);
 FR_AUTOPTR_DEFINE(fr_attention_scratch);
 
 /**
- * Causal attention within each document. out[row][head] = Σ softmax(q·k / sqrt(head_dim)) v.
+ * Causal attention within each document. out[row][head] = Σ softmax(cap(q·k · scale)) v.
  *
  * q, out  [rows][n_heads][head_dim]; k, v [rows][n_kv_heads][head_dim].
  * lse     [rows][n_heads]: log of the sum of exponents, kept for the backward pass.

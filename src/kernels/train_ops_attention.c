@@ -79,6 +79,46 @@ typedef struct {
     float *dq, *dk, *dv;
 } job;
 
+static float scale_of(const fr_attention *a)
+{
+    return a->scale != 0 ? a->scale : 1.0f / sqrtf((float)a->head_dim);
+}
+
+/* The first row that a row sees. */
+static size_t first_seen(const fr_attention *a, size_t row)
+{
+    return a->window != 0 && row + 1 > a->window ? row + 1 - a->window : 0;
+}
+
+/* Scores of a row become probabilities, forward (lse is told) or again (lse is given). */
+static void probabilities(const job *j, float *s, size_t row, size_t keys, float *lse, bool again)
+{
+    const fr_attention *a = j->a;
+    const size_t from = first_seen(a, row), n = row + 1 - from;
+    float scale = scale_of(a);
+    memset(s, 0, from * sizeof(float));
+    if (a->cap != 0) {
+        j->ops->soft_cap(s + from, n, scale, a->cap);
+        scale = 1;
+    }
+    if (again)
+        j->ops->softmax_again(s + from, n, keys - from, scale, *lse);
+    else
+        *lse = j->ops->softmax(s + from, n, keys - from, scale);
+}
+
+/* ds from dp, in dp; with a cap its slope is had back from the probability: score = log p + lse. */
+static void scores_back(const job *j, float *dp, const float *p, float d, size_t keys, float lse)
+{
+    const fr_attention *a = j->a;
+    j->ops->softmax_back(dp, p, d, scale_of(a), keys);
+    for (size_t i = 0; a->cap != 0 && i < keys; i++)
+        if (p[i] > 0) {
+            const float t = (logf(p[i]) + lse) / a->cap;
+            dp[i] *= 1 - t * t;
+        }
+}
+
 /* One key-value head of one document, forward. */
 static void forward_one(const job *j, const buffers *b, size_t doc, size_t kv_head)
 {
@@ -86,7 +126,6 @@ static void forward_one(const job *j, const buffers *b, size_t doc, size_t kv_he
     const size_t first = a->start[doc], length = a->start[doc + 1] - first, hd = a->head_dim;
     const size_t kv_stride = a->n_kv_heads * hd, q_stride = a->n_heads * hd;
     const size_t group = a->n_heads / a->n_kv_heads, stride = j->scratch->stride;
-    const float scale = 1.0f / sqrtf((float)hd);
     const float *k = j->k + first * kv_stride + kv_head * hd;
     const float *v = j->v + first * kv_stride + kv_head * hd;
     fr_gemm_pack(j->row, b->keys_t, (fr_mat){ k, kv_stride, true }, hd, length);
@@ -98,8 +137,8 @@ static void forward_one(const job *j, const buffers *b, size_t doc, size_t kv_he
             fr_gemm_panels(j->row, j->q + at, q_stride, 1, b->keys_t, hd, b->scores, stride, m,
                            keys, hd, NULL);
             for (size_t r = 0; r < m; r++)
-                j->to_lse[(first + i + r) * a->n_heads + h] =
-                    j->ops->softmax(b->scores + r * stride, i + r + 1, keys, scale);
+                probabilities(j, b->scores + r * stride, i + r, keys,
+                              &j->to_lse[(first + i + r) * a->n_heads + h], false);
             fr_gemm_panels(j->row, b->scores, stride, 1, b->values, length, j->to + at, q_stride, m,
                            hd, keys, NULL);
         }
@@ -113,7 +152,6 @@ static void backward_one(const job *j, const buffers *b, size_t doc, size_t kv_h
     const size_t first = a->start[doc], length = a->start[doc + 1] - first, hd = a->head_dim;
     const size_t kv_stride = a->n_kv_heads * hd, q_stride = a->n_heads * hd;
     const size_t group = a->n_heads / a->n_kv_heads, stride = j->scratch->stride;
-    const float scale = 1.0f / sqrtf((float)hd);
     const size_t kv_at = first * kv_stride + kv_head * hd;
     fr_gemm_pack(j->row, b->keys_t, (fr_mat){ j->k + kv_at, kv_stride, true }, hd, length);
     fr_gemm_pack(j->row, b->values_t, (fr_mat){ j->v + kv_at, kv_stride, true }, hd, length);
@@ -130,9 +168,10 @@ static void backward_one(const job *j, const buffers *b, size_t doc, size_t kv_h
             fr_gemm_pack(j->row, b->block_b, (fr_mat){ j->dout + at, q_stride, false }, m, hd);
             fr_gemm_panels(j->row, j->q + at, q_stride, 1, b->keys_t, hd, b->scores, stride, m,
                            keys, hd, NULL);
-            for (size_t r = 0; r < m; r++)
-                j->ops->softmax_again(b->scores + r * stride, i + r + 1, keys, scale,
-                                      j->lse[(first + i + r) * a->n_heads + h]);
+            for (size_t r = 0; r < m; r++) {
+                float lse = j->lse[(first + i + r) * a->n_heads + h];
+                probabilities(j, b->scores + r * stride, i + r, keys, &lse, true);
+            }
             fr_gemm_panels(j->row, b->scores, 1, stride, b->block_b, m, j->dv + kv_at, kv_stride,
                            keys, hd, m, j->dv + kv_at);
             fr_gemm_panels(j->row, j->dout + at, q_stride, 1, b->values_t, hd, b->dscores, stride,
@@ -140,8 +179,8 @@ static void backward_one(const job *j, const buffers *b, size_t doc, size_t kv_h
             for (size_t r = 0; r < m; r++) {
                 const float d =
                     j->ops->dot(j->dout + at + r * q_stride, j->out + at + r * q_stride, hd);
-                j->ops->softmax_back(b->dscores + r * stride, b->scores + r * stride, d, scale,
-                                     keys);
+                scores_back(j, b->dscores + r * stride, b->scores + r * stride, d, keys,
+                            j->lse[(first + i + r) * a->n_heads + h]);
             }
             fr_gemm_panels(j->row, b->dscores, stride, 1, b->keys, length, j->dq + at, q_stride, m,
                            hd, keys, NULL);

@@ -164,11 +164,10 @@ static void norm_back(float *dx, const float *dy, const float *x, const float *i
         EACH (dim, acc += get(dy + i, left) * get(w + i, left) * get(x + i, left);)
             ;
         const float c = sum(acc) / (float)dim * s * s;
-        if (!add)
-            memset(dx, 0, dim * sizeof(float));
         EACH (dim, {
             const vec g = get(dy + i, left) * get(w + i, left);
-            put(dx + i, get(dx + i, left) + s * (g - c * get(x + i, left)), left);
+            const vec before = add ? get(dx + i, left) : all(0);
+            put(dx + i, before + s * (g - c * get(x + i, left)), left);
         })
             ;
     }
@@ -185,6 +184,155 @@ static void norm_weight_back(float *dw, const float *dy, const float *x, const f
         EACH (n, put(dw + i, get(dw + i, left) + get(y + i, left) * get(z + i, left) * s, left);)
             ;
     }
+}
+
+static void layernorm(float *y, float *kept, const float *x, const float *w, const float *b,
+                      size_t rows, size_t dim, float eps)
+{
+    for (size_t r = 0; r < rows; r++, x += dim, y += dim, kept += 2) {
+        vec acc = { 0 }, squares = { 0 };
+        EACH (dim, acc += get(x + i, left);)
+            ;
+        const float mean = sum(acc) / (float)dim;
+        EACH (dim, {
+            const vec d = get_or(x + i, left, mean) - mean;
+            squares += d * d;
+        })
+            ;
+        const float s = 1.0f / sqrtf(sum(squares) / (float)dim + eps);
+        kept[0] = mean;
+        kept[1] = s;
+        EACH (dim, {
+            const vec plus = b != NULL ? get(b + i, left) : all(0);
+            put(y + i, (get(x + i, left) - mean) * s * get(w + i, left) + plus, left);
+        })
+            ;
+    }
+}
+
+/* With g = dy · w and z = (x - mean) · inv: dx = inv · (g - mean(g) - z · mean(g · z)). */
+static void layernorm_back(float *dx, const float *dy, const float *x, const float *kept,
+                           const float *w, size_t rows, size_t dim, bool add)
+{
+    for (size_t r = 0; r < rows; r++, x += dim, dy += dim, dx += dim, kept += 2) {
+        const float mean = kept[0], s = kept[1];
+        vec plain = { 0 }, with = { 0 };
+        EACH (dim, {
+            const vec g = get(dy + i, left) * get(w + i, left);
+            plain += g;
+            with += g * (get(x + i, left) - mean) * s;
+        })
+            ;
+        const float m = sum(plain) / (float)dim, c = sum(with) / (float)dim;
+        EACH (dim, {
+            const vec g = get(dy + i, left) * get(w + i, left);
+            const vec z = (get(x + i, left) - mean) * s;
+            const vec before = add ? get(dx + i, left) : all(0);
+            put(dx + i, before + s * (g - m - z * c), left);
+        })
+            ;
+    }
+}
+
+static void layernorm_weight_back(float *dw, float *db, const float *dy, const float *x,
+                                  const float *kept, size_t rows, size_t dim, size_t first,
+                                  size_t end)
+{
+    const size_t n = end - first;
+    for (size_t r = 0; r < rows; r++) {
+        const float *y = dy + r * dim + first, *z = x + r * dim + first;
+        const float mean = kept[2 * r], s = kept[2 * r + 1];
+        EACH (n, {
+            const vec d = get(y + i, left);
+            put(dw + first + i, get(dw + first + i, left) + d * (get(z + i, left) - mean) * s,
+                left);
+            if (db != NULL)
+                put(db + first + i, get(db + first + i, left) + d, left);
+        })
+            ;
+    }
+}
+
+static inline vec tanh_of(vec u)
+{
+    return 1.0f - 2.0f / (1.0f + exp_of(2.0f * u));
+}
+
+/* Φ(x) by Abramowitz and Stegun 7.1.26, error below 1e-7; e: e^(-x²/2). */
+static inline vec normal_below(vec x, vec e)
+{
+    const vec size = max2(x, -x);
+    const vec t = 1.0f / (1.0f + 0.3275911f * 0.70710678f * size);
+    vec p = all(1.061405429f);
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    const vec tail = 0.5f * p * t * e;
+    return choose(x > 0.0f, 1.0f - tail, tail);
+}
+
+/* An activation and its slope. */
+static inline vec activation(fr_activation kind, vec x, vec *slope)
+{
+    switch (kind) {
+    case FR_ACT_SILU: {
+        const vec s = sigmoid(x);
+        *slope = s * (1.0f + x * (1.0f - s));
+        return x * s;
+    }
+    case FR_ACT_GELU: {
+        const vec e = exp_of(-0.5f * x * x);
+        const vec below = normal_below(x, e);
+        *slope = below + x * e * 0.39894228f;
+        return x * below;
+    }
+    case FR_ACT_GELU_TANH: {
+        const vec t = tanh_of(0.79788456f * (x + 0.044715f * x * x * x));
+        *slope = 0.5f * (1.0f + t) +
+                 0.5f * x * (1.0f - t * t) * 0.79788456f * (1.0f + 3.0f * 0.044715f * x * x);
+        return 0.5f * x * (1.0f + t);
+    }
+    case FR_ACT_RELU:
+        *slope = choose(x > 0.0f, all(1.0f), all(0));
+        return max2(x, all(0));
+    case FR_ACT_NONE:
+        break;
+    }
+    *slope = all(1.0f);
+    return x;
+}
+
+static void activate(fr_activation kind, float *out, const float *gate, const float *up, size_t n)
+{
+    vec slope;
+    EACH (n, {
+        const vec a = activation(kind, get(gate + i, left), &slope);
+        put(out + i, up != NULL ? a * get(up + i, left) : a, left);
+    })
+        ;
+}
+
+static void activate_back(fr_activation kind, float *dgate, float *dup, const float *dout,
+                          const float *gate, const float *up, size_t n)
+{
+    vec slope;
+    EACH (n, {
+        const vec a = activation(kind, get(gate + i, left), &slope);
+        const vec d = get(dout + i, left);
+        if (up != NULL) {
+            slope *= get(up + i, left);
+            put(dup + i, d * a, left);
+        }
+        put(dgate + i, d * slope, left);
+    })
+        ;
+}
+
+static void soft_cap(float *x, size_t n, float scale, float cap)
+{
+    EACH (n, put(x + i, cap * tanh_of(get(x + i, left) * (scale / cap)), left);)
+        ;
 }
 
 static void silu_mul(float *out, const float *gate, const float *up, size_t n)
@@ -331,6 +479,12 @@ const fr_train_ops TABLE = {
     .norm = norm,
     .norm_back = norm_back,
     .norm_weight_back = norm_weight_back,
+    .layernorm = layernorm,
+    .layernorm_back = layernorm_back,
+    .layernorm_weight_back = layernorm_weight_back,
+    .activate = activate,
+    .activate_back = activate_back,
+    .soft_cap = soft_cap,
     .silu_mul = silu_mul,
     .silu_mul_back = silu_mul_back,
     .rope = rope,

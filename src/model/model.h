@@ -84,9 +84,9 @@ const char *fr_model_name(const fr_model *m); /* general.name, else the file's n
 const char *fr_model_path(const fr_model *m);
 /** SHA-256 of the file; computed once, then kept. */
 int fr_model_hash(fr_model *m, const char **hex, fr_err *err);
-/** Frequencies of rotary positions, [rope_dim / 2], and what multiplies cos and sin; those of
- * contexts up to the original one. NULL: the model has no rotary positions. Borrowed. */
-const double *fr_model_frequencies(const fr_model *m, float *magnitude);
+/** Frequencies of rotary positions, [rope_dim / 2], and what multiplies cos and sin, in contexts of
+ * so many tokens. NULL: the model has no rotary positions. Borrowed. */
+const double *fr_model_frequencies(const fr_model *m, size_t context, float *magnitude);
 uint64_t fr_model_n_params(const fr_model *m);
 uint64_t fr_model_weight_bytes(const fr_model *m);
 /** FLOPs of one token at a position: 2 per weight touched, plus attention over what is before. */

@@ -87,8 +87,11 @@ int fr_positions_open(fr_model *m, fr_err *err)
     return 0;
 }
 
-const double *fr_model_frequencies(const fr_model *m, float *magnitude)
+const double *fr_model_frequencies(const fr_model *m, size_t context, float *magnitude)
 {
-    *magnitude = m->rope[ROPE_ALL].magnitude;
-    return m->rope[ROPE_ALL].frequencies;
+    const fr_rope_scaling *r = &m->shape.rope_scaling;
+    const bool is_long = r->kind == FR_ROPE_LONGROPE && context > r->original_context;
+    const model_rope *rope = &m->rope[is_long ? ROPE_LONG : ROPE_ALL];
+    *magnitude = rope->magnitude;
+    return rope->frequencies;
 }

@@ -108,10 +108,16 @@ static int read_model(plan *p, fr_err *err)
     FR_TRY(fr_doc_check_keys(m, KEYS, err));
     const char *name = "llama";
     FR_TRY(fr_doc_get_text(m, "architecture", false, &name, err));
-    const fr_arch *arch = fr_arch_find(name);
+    /* Those of which the keys above tell all: others have windows, caps, experts besides. */
+    static const char *const FROM_NOTHING[] = { "llama", "qwen2", "qwen3", "gpt2" };
+    const fr_arch *arch = NULL;
+    for (size_t i = 0; i < FR_COUNT_OF(FROM_NOTHING); i++)
+        if (strcmp(name, FROM_NOTHING[i]) == 0)
+            arch = fr_arch_find(name);
     if (arch == NULL)
-        return fr_node_fail(fr_node_get(m, "architecture"), err, "Known: llama.",
-                            "architecture: '%s' is not one that frugal knows", name);
+        return fr_node_fail(fr_node_get(m, "architecture"), err,
+                            "Known: llama, qwen2, qwen3, gpt2. Others can be tuned: `frugal tune`.",
+                            "architecture: '%s' is not one that can begin from nothing", name);
     fr_shape *s = &p->shape;
     double eps = 1e-5, theta = 10000;
     *s = (fr_shape){ .architecture = arch->name, .context = 1024, .tied = true };

@@ -1,4 +1,3 @@
-#include "train/graph.h"
 
 #include <assert.h>
 #include <math.h>
@@ -6,47 +5,11 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kernels/kernels.h"
-#include "kernels/train_ops.h"
+#include "train/graph_priv.h"
 
 #define LOGIT_ROWS  256   /* rows of logits made at once: [256][n_vocab] floats */
 #define STORED_ROWS 1024  /* of a stored matrix converted at once; a multiple of FR_GEMM_K_BLOCK */
 #define FLAT_CHUNK  16384 /* numbers of a partial sum, whatever the thread count */
-
-/* One operation in one layer, with the versions that it reads and writes. */
-typedef struct {
-    const fr_op *op;
-    size_t layer;
-    float *in, *in2, *in3, *out;
-    float *before; /* of an adding operation: the version that it adds to */
-    float *keep;   /* norm: inverse root mean squares; attention: log-sum-exps; lora: in·aᵀ */
-} instance;
-
-struct fr_graph {
-    fr_weights *w; /* borrowed */
-    fr_pool *pool; /* borrowed */
-    fr_gemm *gemm;
-    const fr_train_ops *ops;
-    fr_attention_scratch *attention;
-    size_t max_tokens, max_length;
-    fr_work_sink work;
-
-    fr_op ops_of[FR_PART_COUNT][FR_OPS_MOST];
-    size_t n_ops[FR_PART_COUNT];
-    instance *list;
-    size_t n_list;
-    float *memory; /* all versions and gradients */
-    float *grad[FR_VALUE_COUNT];
-    bool has_grad[FR_VALUE_COUNT];
-    float *rope_table;
-
-    float *logits, *picked, *picked_grad; /* [LOGIT_ROWS][…] */
-    float *low_grad;                      /* [max_tokens][rank] */
-    float *converted;                     /* [STORED_ROWS][widest stored matrix] */
-    double *row_loss, *partial;
-    const fr_batch *batch; /* of the run in progress */
-    float grad_scale;
-};
 
 static size_t width_of(const fr_graph *g, fr_value v)
 {
@@ -68,28 +31,60 @@ static float *take(room *r, size_t n)
     return at;
 }
 
+/* What comes out is added to the version before. */
+static bool adds(const fr_op *op)
+{
+    return op->add || op->kind == FR_OP_EXPERT_SUM;
+}
+
+/* Changes a value where it stands: nobody asks for the version before. */
+static bool is_in_place(const fr_op *op)
+{
+    return op->kind == FR_OP_ROPE || op->kind == FR_OP_POSITION;
+}
+
+/* Numbers that one weight of a norm stands for: a row, or a head of it. */
+static size_t group_of(const fr_graph *g, const fr_op *op)
+{
+    return fr_shape_dim(&g->w->shape, fr_arch_slot(g->w->arch, op->weight)->cols);
+}
+
+static size_t kept_of(const fr_graph *g, const fr_op *op, size_t layer)
+{
+    const fr_shape *s = &g->w->shape;
+    switch (op->kind) {
+    case FR_OP_NORM:
+        return width_of(g, op->in) / group_of(g, op) * (g->w->arch->norm == FR_NORM_LAYER ? 2 : 1);
+    case FR_OP_ATTENTION:
+        return s->n_heads;
+    case FR_OP_LINEAR:
+        return fr_weights_lora(g->w, op->weight, layer) != NULL ? g->w->rank : 0;
+    case FR_OP_EXPERT_SUM:
+        return s->n_experts_used * s->dim;
+    default:
+        return 0;
+    }
+}
+
 static void plan_ops(fr_graph *g, room *r, fr_part part, size_t layer,
                      float *latest[FR_VALUE_COUNT])
 {
     for (size_t i = 0; i < g->n_ops[part]; i++) {
         const fr_op *op = &g->ops_of[part][i];
-        instance *at = &g->list[g->n_list++];
-        *at = (instance){ .op = op, .layer = layer };
+        fr_instance *at = &g->list[g->n_list++];
+        *at = (fr_instance){ .op = op, .layer = layer };
         at->in = latest[op->in];
         at->in2 = latest[op->in2];
         at->in3 = latest[op->in3];
-        at->before = op->add ? latest[op->out] : NULL;
+        at->before = adds(op) ? latest[op->out] : NULL;
         if (op->kind == FR_OP_LOGITS)
             continue;
-        if (op->kind != FR_OP_ROPE)
+        if (!is_in_place(op))
             latest[op->out] = take(r, g->max_tokens * width_of(g, op->out));
         at->out = latest[op->out];
-        if (op->kind == FR_OP_NORM)
-            at->keep = take(r, g->max_tokens);
-        else if (op->kind == FR_OP_ATTENTION)
-            at->keep = take(r, g->max_tokens * g->w->shape.n_heads);
-        else if (op->kind == FR_OP_LINEAR && fr_weights_lora(g->w, op->weight, layer) != NULL)
-            at->keep = take(r, g->max_tokens * g->w->rank);
+        const size_t kept = kept_of(g, op, layer);
+        if (kept > 0)
+            at->keep = take(r, g->max_tokens * kept);
     }
 }
 
@@ -105,30 +100,35 @@ static void plan(fr_graph *g, room *r)
     for (int v = FR_VALUE_NONE + 1; v < FR_VALUE_COUNT; v++)
         g->grad[v] = v == FR_VALUE_LOGITS ? NULL : take(r, g->max_tokens * width_of(g, v));
     g->logits = take(r, LOGIT_ROWS * s->n_vocab);
+    if (s->logit_cap > 0)
+        g->slopes = take(r, LOGIT_ROWS * s->n_vocab);
     g->picked = take(r, LOGIT_ROWS * s->dim);
     g->picked_grad = take(r, LOGIT_ROWS * s->dim);
     g->low_grad = take(r, g->max_tokens * g->w->rank);
-    size_t widest = 0;
+    g->widest_stored = 0;
     for (size_t i = 0; i < g->w->n_params; i++)
         if (g->w->params[i].stored != NULL)
-            widest = FR_MAX(widest, g->w->params[i].cols);
-    g->converted = take(r, STORED_ROWS * widest);
+            g->widest_stored = FR_MAX(g->widest_stored, g->w->params[i].cols);
+    g->converted = take(r, STORED_ROWS * g->widest_stored);
+    g->row_room = take(r, (size_t)fr_pool_threads(g->pool) * g->widest_stored);
     g->rope_table = take(r, g->max_length * s->rope_dim);
+    if (s->rope_scaling.local_theta > 0)
+        g->rope_local = take(r, g->max_length * s->rope_dim);
 }
 
-static void fill_rope(fr_graph *g)
+/* frequencies NULL: by theta. */
+static void fill_rope(const fr_graph *g, float *table, const double *frequencies, double theta,
+                      float magnitude)
 {
-    const fr_shape *s = &g->w->shape;
-    double *own = NULL;
-    if (g->w->frequencies == NULL) {
-        own = FR_NEW_N(double, s->rope_dim / 2);
-        fr_rope_frequencies(own, s->rope_dim, (double)s->rope_theta, NULL);
-    }
+    const size_t dim = g->w->shape.rope_dim;
+    double *own = FR_NEW_N(double, dim / 2 + 1);
+    if (frequencies == NULL)
+        fr_rope_frequencies(own, dim, theta, NULL);
     for (size_t p = 0; p < g->max_length; p++) {
-        float *at = g->rope_table + p * s->rope_dim;
-        fr_rope_angles(at, p, own != NULL ? own : g->w->frequencies, s->rope_dim);
-        for (size_t i = 0; g->w->magnitude > 0 && i < s->rope_dim; i++)
-            at[i] *= g->w->magnitude;
+        float *at = table + p * dim;
+        fr_rope_angles(at, p, frequencies != NULL ? frequencies : own, dim);
+        for (size_t i = 0; magnitude > 0 && i < dim; i++)
+            at[i] *= magnitude;
     }
     free(own);
 }
@@ -136,25 +136,22 @@ static void fill_rope(fr_graph *g)
 /* What the graph has a backward for. */
 static bool is_known(const fr_arch *arch, const fr_shape *s, const fr_op *op)
 {
-    const fr_slot_row *slot = fr_arch_slot(arch, op->weight);
-    if (slot != NULL && slot->of != FR_DIM_NONE)
-        return false;
     switch (op->kind) {
     case FR_OP_EMBED:
-        return s->embed_scale == 0;
-    case FR_OP_NORM:
-        return arch->norm == FR_NORM_RMS && op->bias == FR_SLOT_NONE && !op->add &&
-               slot->cols == fr_value_dim(op->in);
+    case FR_OP_POSITION:
     case FR_OP_LINEAR:
-        return op->bias == FR_SLOT_NONE;
     case FR_OP_ROPE:
-        return s->rope_scaling.local_theta == 0;
-    case FR_OP_ATTENTION:
-        return s->attn_scale == 0 && s->attn_cap == 0 && !s->looks_ahead;
     case FR_OP_ACTIVATE:
-        return arch->activation == FR_ACT_SILU && op->in2 != FR_VALUE_NONE;
+    case FR_OP_PICK:
+    case FR_OP_EXPERT_LINEAR:
+    case FR_OP_EXPERT_SUM:
+        return true;
+    case FR_OP_NORM: /* one that writes where it reads is of heads, behind a product */
+        return op->in != op->out || arch->norm == FR_NORM_RMS;
+    case FR_OP_ATTENTION:
+        return !s->looks_ahead;
     case FR_OP_LOGITS:
-        return op->bias == FR_SLOT_NONE && s->logit_scale == 0 && s->logit_cap == 0;
+        return op->bias == FR_SLOT_NONE;
     default:
         return false;
     }
@@ -164,7 +161,7 @@ int fr_graph_check(const fr_shape *s, fr_err *err)
 {
     FR_TRY(fr_shape_check(s, err));
     const fr_arch *arch = fr_arch_find(s->architecture);
-    bool known = s->window == 0;
+    bool known = !s->looks_ahead;
     for (int part = 0; part < FR_PART_COUNT; part++) {
         fr_op ops[FR_OPS_MOST];
         size_t n = fr_arch_ops(arch, s, (fr_part)part, ops);
@@ -174,9 +171,8 @@ int fr_graph_check(const fr_shape *s, fr_err *err)
     if (known)
         return 0;
     return fr_fail(err, FR_E_UNSUPPORTED,
-                   "Models that can be trained are of the llama kind: RMS norms, projections "
-                   "of their own without biases, rotary positions, gated SiLU, no window, no "
-                   "experts.",
+                   "Models that can be trained predict the next token: llama, qwen2, qwen3, gemma, "
+                   "phi3, gpt2, starcoder2, gptneox, falcon, mixtral and their like.",
                    "architecture '%s', as this model has it, can be run but not trained",
                    s->architecture);
 }
@@ -189,14 +185,17 @@ static int build(fr_graph *g, fr_err *err)
     FR_TRY(fr_gemm_new(g->pool, NULL, &g->gemm, err));
     FR_TRY(
         fr_attention_scratch_new(g->pool, g->max_length, g->w->shape.head_dim, &g->attention, err));
-    g->list = FR_NEW_N(instance, g->n_ops[FR_PART_BEFORE] + g->n_ops[FR_PART_AFTER] +
-                                     g->n_ops[FR_PART_LAYER] * g->w->shape.n_layers);
+    g->list = FR_NEW_N(fr_instance, g->n_ops[FR_PART_BEFORE] + g->n_ops[FR_PART_AFTER] +
+                                        g->n_ops[FR_PART_LAYER] * g->w->shape.n_layers);
     room r = { 0 };
     plan(g, &r);
     FR_TRY(fr_try_array(r.used, sizeof(float), "activations", (void **)&g->memory, err));
     r = (room){ .at = g->memory };
     plan(g, &r);
-    fill_rope(g);
+    const fr_shape *s = &g->w->shape;
+    fill_rope(g, g->rope_table, g->w->frequencies, (double)s->rope_theta, g->w->magnitude);
+    if (g->rope_local != NULL)
+        fill_rope(g, g->rope_local, NULL, (double)s->rope_scaling.local_theta, 0);
     g->row_loss = FR_NEW_N(double, LOGIT_ROWS);
     g->partial = FR_NEW_N(double, g->w->n_trained / FLAT_CHUNK + 1);
     return 0;
@@ -240,83 +239,135 @@ void fr_graph_free(fr_graph *g)
 
 /* ---- operations over ranges of rows, one call a thread --------------------------------------- */
 
-typedef struct {
-    fr_graph *g;
-    const instance *at;
-    const fr_param *weight;
-    float *dx;
-    const float *dy;
-    float by;
-    bool add;
-    size_t first; /* of a chunk of loss rows */
-    const fr_adamw *adamw;
-} job;
-
 static const void *stored_row(const fr_param *p, size_t row)
 {
     return (const char *)p->stored +
            row * (p->cols / p->format->block_values) * p->format->block_bytes;
 }
 
+const float *fr_graph_row(const fr_graph_job *j, size_t row, int thread)
+{
+    const fr_param *p = j->weight;
+    if (p->stored == NULL)
+        return p->w + row * p->cols;
+    float *own = j->g->row_room + (size_t)thread * j->g->widest_stored;
+    p->format->to_f32(stored_row(p, row), own, p->cols);
+    return own;
+}
+
+/* The row of a table that a token takes: its own, or its position's. */
+static size_t table_row(const fr_graph_job *j, size_t r)
+{
+    return j->at->op->kind == FR_OP_POSITION ? j->g->batch->position[r]
+                                             : (size_t)j->g->batch->ids[r];
+}
+
 static void embed_rows(void *args, size_t first, size_t end, int thread)
 {
-    (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     const size_t dim = j->weight->cols;
     for (size_t r = first; r < end; r++) {
-        const size_t id = (size_t)j->g->batch->ids[r];
-        if (j->weight->stored != NULL)
-            j->weight->format->to_f32(stored_row(j->weight, id), j->at->out + r * dim, dim);
+        const size_t id = table_row(j, r);
+        float *out = j->at->out + r * dim;
+        const float *row = fr_graph_row(j, id, thread);
+        if (j->at->op->kind == FR_OP_POSITION)
+            j->g->ops->axpy(out, row, 1.0f, dim);
         else
-            memcpy(j->at->out + r * dim, j->weight->w + id * dim, dim * sizeof(float));
+            for (size_t i = 0; i < dim; i++)
+                out[i] = row[i] * j->by;
     }
 }
 
-/* Each thread owns a range of the vocabulary and looks at every token: sums run in token order. */
+/* Each thread owns a range of the table and looks at every token: sums run in token order. */
 static void embed_back_range(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     const size_t dim = j->weight->cols;
     for (size_t r = 0; r < j->g->batch->n; r++) {
-        const size_t id = (size_t)j->g->batch->ids[r];
+        const size_t id = table_row(j, r);
         if (id >= first && id < end)
-            j->g->ops->axpy(j->weight->g + id * dim, j->dy + r * dim, 1.0f, dim);
+            j->g->ops->axpy(j->weight->g + id * dim, j->dy + r * dim, j->by, dim);
     }
+}
+
+static void bias_rows(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const fr_graph_job *j = args;
+    const size_t n = j->weight->cols;
+    for (size_t r = first; r < end; r++)
+        j->g->ops->axpy(j->at->out + r * n, j->weight->w, 1.0f, n);
+}
+
+static void bias_back_columns(void *args, size_t first, size_t end, int thread)
+{
+    (void)thread;
+    const fr_graph_job *j = args;
+    const size_t n = j->weight->cols, from = first * 16, to = FR_MIN(end * 16, n);
+    for (size_t r = 0; r < j->g->batch->n; r++)
+        j->g->ops->axpy(j->weight->g + from, j->dy + r * n + from, 1.0f, to - from);
+}
+
+/* A norm's groups are as rows: of `dim` numbers, so many to a token. */
+static size_t groups_of(const fr_graph_job *j)
+{
+    return width_of(j->g, j->at->op->in) / j->weight->cols;
 }
 
 static void norm_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
-    const size_t dim = j->weight->cols;
-    j->g->ops->norm(j->at->out + first * dim, j->at->keep + first, j->at->in + first * dim,
-                    j->weight->w, end - first, dim, j->g->w->shape.norm_eps);
+    const fr_graph_job *j = args;
+    const size_t dim = j->weight->cols, groups = groups_of(j), n = (end - first) * groups;
+    const size_t at = first * groups;
+    const float eps = j->g->w->shape.norm_eps;
+    if (j->g->w->arch->norm == FR_NORM_LAYER)
+        j->g->ops->layernorm(j->at->out + at * dim, j->at->keep + 2 * at, j->at->in + at * dim,
+                             j->weight->w, j->bias != NULL ? j->bias->w : NULL, n, dim, eps);
+    else
+        j->g->ops->norm(j->at->out + at * dim, j->at->keep + at, j->at->in + at * dim, j->weight->w,
+                        n, dim, eps);
+    for (size_t r = first; j->at->before != NULL && r < end; r++)
+        j->g->ops->axpy(j->at->out + r * groups * dim, j->at->before + r * groups * dim, 1.0f,
+                        groups * dim);
 }
 
 static void norm_back_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
-    const size_t dim = j->weight->cols;
-    j->g->ops->norm_back(j->dx + first * dim, j->dy + first * dim, j->at->in + first * dim,
-                         j->at->keep + first, j->weight->w, end - first, dim, j->add);
+    const fr_graph_job *j = args;
+    const size_t dim = j->weight->cols, groups = groups_of(j), n = (end - first) * groups;
+    const size_t at = first * groups;
+    if (j->g->w->arch->norm == FR_NORM_LAYER)
+        j->g->ops->layernorm_back(j->dx + at * dim, j->dy + at * dim, j->at->in + at * dim,
+                                  j->at->keep + 2 * at, j->weight->w, n, dim, j->add);
+    else
+        j->g->ops->norm_back(j->dx + at * dim, j->dy + at * dim, j->at->in + at * dim,
+                             j->at->keep + at, j->weight->w, n, dim, j->add);
 }
 
 static void norm_weight_back_columns(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
-    const size_t dim = j->weight->cols;
-    j->g->ops->norm_weight_back(j->weight->g, j->dy, j->at->in, j->at->keep, j->g->batch->n, dim,
-                                first * 16, FR_MIN(end * 16, dim));
+    const fr_graph_job *j = args;
+    const size_t dim = j->weight->cols, n = j->g->batch->n * groups_of(j);
+    if (j->g->w->arch->norm == FR_NORM_LAYER)
+        j->g->ops->layernorm_weight_back(j->weight->g, j->bias != NULL ? j->bias->g : NULL, j->dy,
+                                         j->at->in, j->at->keep, n, dim, first * 16,
+                                         FR_MIN(end * 16, dim));
+    else
+        j->g->ops->norm_weight_back(j->weight->g, j->dy, j->at->in, j->at->keep, n, dim, first * 16,
+                                    FR_MIN(end * 16, dim));
 }
 
-static void rope_range(const job *j, float *x, size_t first, size_t end, float sign)
+static void rope_range(const fr_graph_job *j, float *x, size_t first, size_t end, float sign)
 {
     const fr_shape *s = &j->g->w->shape;
     const size_t width = width_of(j->g, j->at->op->out);
-    j->g->ops->rope(x + first * width, j->g->batch->position + first, j->g->rope_table, end - first,
+    const bool local = j->g->rope_local != NULL && fr_shape_is_local(s, j->at->layer);
+    const float *table = local ? j->g->rope_local : j->g->rope_table;
+    j->g->ops->rope(x + first * width, j->g->batch->position + first, table, end - first,
                     width / s->head_dim, s->head_dim, s->rope_dim,
                     j->g->w->arch->rope == FR_ROPE_HALVES, sign);
 }
@@ -324,40 +375,52 @@ static void rope_range(const job *j, float *x, size_t first, size_t end, float s
 static void rope_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     rope_range(j, j->at->out, first, end, 1.0f);
 }
 
 static void rope_back_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     rope_range(j, j->dx, first, end, -1.0f);
 }
 
-static void silu_mul_rows(void *args, size_t first, size_t end, int thread)
+static void activate_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     const size_t width = width_of(j->g, j->at->op->out), at = first * width;
-    j->g->ops->silu_mul(j->at->out + at, j->at->in + at, j->at->in2 + at, (end - first) * width);
+    const fr_activation kind = j->g->w->arch->activation;
+    const float *up = j->at->in2 != NULL ? j->at->in2 + at : NULL;
+    if (kind == FR_ACT_SILU && up != NULL)
+        j->g->ops->silu_mul(j->at->out + at, j->at->in + at, up, (end - first) * width);
+    else
+        j->g->ops->activate(kind, j->at->out + at, j->at->in + at, up, (end - first) * width);
 }
 
-static void silu_mul_back_rows(void *args, size_t first, size_t end, int thread)
+static void activate_back_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     fr_graph *g = j->g;
     const fr_op *op = j->at->op;
-    const size_t width = width_of(g, op->out), at = first * width;
-    g->ops->silu_mul_back(g->grad[op->in] + at, g->grad[op->in2] + at, g->grad[op->out] + at,
-                          j->at->in + at, j->at->in2 + at, (end - first) * width);
+    const size_t width = width_of(g, op->out), at = first * width, n = (end - first) * width;
+    const fr_activation kind = g->w->arch->activation;
+    const float *up = j->at->in2 != NULL ? j->at->in2 + at : NULL;
+    float *dup = up != NULL ? g->grad[op->in2] + at : NULL;
+    if (kind == FR_ACT_SILU && up != NULL)
+        g->ops->silu_mul_back(g->grad[op->in] + at, dup, g->grad[op->out] + at, j->at->in + at, up,
+                              n);
+    else
+        g->ops->activate_back(kind, g->grad[op->in] + at, dup, g->grad[op->out] + at,
+                              j->at->in + at, up, n);
 }
 
 static void scale_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     const size_t rank = j->g->w->rank;
     for (size_t i = first * rank; i < end * rank; i++)
         j->dx[i] *= j->by;
@@ -366,7 +429,7 @@ static void scale_rows(void *args, size_t first, size_t end, int thread)
 static void gather_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     const size_t dim = j->weight->cols;
     for (size_t i = first; i < end; i++)
         memcpy(j->g->picked + i * dim,
@@ -376,7 +439,7 @@ static void gather_rows(void *args, size_t first, size_t end, int thread)
 static void scatter_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     const size_t dim = j->weight->cols;
     for (size_t i = first; i < end; i++)
         memcpy(j->dx + (size_t)j->g->batch->loss_row[j->first + i] * dim,
@@ -386,22 +449,39 @@ static void scatter_rows(void *args, size_t first, size_t end, int thread)
 static void cross_entropy_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     fr_graph *g = j->g;
+    const fr_shape *s = &g->w->shape;
     const size_t n = j->weight->rows;
-    for (size_t i = first; i < end; i++)
-        g->row_loss[i] = g->ops->cross_entropy(
-            g->logits + i * n, n, (size_t)g->batch->target[j->first + i], g->grad_scale);
+    const float scale = s->logit_scale > 0 ? s->logit_scale : 1, cap = s->logit_cap;
+    for (size_t i = first; i < end; i++) {
+        float *logits = g->logits + i * n, *slopes = g->slopes + (g->slopes != NULL ? i * n : 0);
+        if (cap > 0)
+            g->ops->soft_cap(logits, n, scale, cap);
+        for (size_t k = 0; k < n && cap > 0; k++)
+            slopes[k] = (1 - logits[k] / cap * (logits[k] / cap)) * scale;
+        for (size_t k = 0; k < n && cap <= 0 && scale != 1; k++)
+            logits[k] *= scale;
+        g->row_loss[i] =
+            g->ops->cross_entropy(logits, n, (size_t)g->batch->target[j->first + i], g->grad_scale);
+        for (size_t k = 0; k < n && (cap > 0 || scale != 1) && g->grad_scale != 0; k++)
+            logits[k] *= cap > 0 ? slopes[k] : scale;
+    }
 }
 
 /* ---- one operation, forward and backward ----------------------------------------------------- */
 
-static const fr_param *weight_of(const fr_graph *g, const instance *at)
+static const fr_param *weight_of(const fr_graph *g, const fr_instance *at)
 {
     fr_slot slot = at->op->weight;
     if (at->op->kind == FR_OP_LOGITS && g->w->shape.tied)
         slot = FR_SLOT_TOKEN_EMBD;
     return slot != FR_SLOT_NONE ? fr_weights_get(g->w, slot, at->layer) : NULL;
+}
+
+static const fr_param *bias_of(const fr_graph *g, const fr_instance *at)
+{
+    return at->op->bias != FR_SLOT_NONE ? fr_weights_get(g->w, at->op->bias, at->layer) : NULL;
 }
 
 static fr_mat mat(const float *at, size_t stride)
@@ -417,7 +497,7 @@ static fr_mat transposed(const float *at, size_t stride)
 static void convert_rows(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     for (size_t r = first; r < end; r++)
         j->weight->format->to_f32(stored_row(j->weight, j->first + r),
                                   j->g->converted + r * j->weight->cols, j->weight->cols);
@@ -431,7 +511,7 @@ static const float *rows_of(fr_graph *g, const fr_param *w, size_t first, size_t
     if (w->stored == NULL)
         return w->w + first * w->cols;
     *n = FR_MIN(*n, (size_t)STORED_ROWS);
-    fr_pool_run(g->pool, *n, convert_rows, &(job){ .g = g, .weight = w, .first = first });
+    fr_pool_run(g->pool, *n, convert_rows, &(fr_graph_job){ .g = g, .weight = w, .first = first });
     return g->converted;
 }
 
@@ -457,17 +537,21 @@ static void times_weight_back(fr_graph *g, const fr_param *w, const float *dout,
     }
 }
 
-static void linear(fr_graph *g, const instance *at, const fr_param *w)
+static void linear(fr_graph *g, const fr_instance *at, const fr_param *w)
 {
     const size_t n = g->batch->n;
     times_weight(g, w, at->in, at->out, n, at->before);
+    const fr_param *bias = bias_of(g, at);
+    if (bias != NULL)
+        fr_pool_run(g->pool, n, bias_rows, &(fr_graph_job){ .g = g, .at = at, .weight = bias });
     const fr_lora_param *lora = fr_weights_lora(g->w, at->op->weight, at->layer);
     if (lora == NULL)
         return;
     const size_t rank = g->w->rank;
     fr_gemm_run(g->gemm, mat(at->in, w->cols), transposed(lora->a.w, w->cols), at->keep, rank, n,
                 rank, w->cols, NULL);
-    fr_pool_run(g->pool, n, scale_rows, &(job){ .g = g, .dx = at->keep, .by = g->w->lora_scale });
+    fr_pool_run(g->pool, n, scale_rows,
+                &(fr_graph_job){ .g = g, .dx = at->keep, .by = g->w->lora_scale });
     fr_gemm_run(g->gemm, mat(at->keep, rank), transposed(lora->b.w, rank), at->out, w->rows, n,
                 w->rows, rank, at->out);
 }
@@ -480,7 +564,7 @@ static bool add_to(fr_graph *g, fr_value v)
     return had;
 }
 
-static void linear_back(fr_graph *g, const instance *at, const fr_param *w)
+static void linear_back(fr_graph *g, const fr_instance *at, const fr_param *w)
 {
     const size_t n = g->batch->n;
     const fr_op *op = at->op;
@@ -491,6 +575,10 @@ static void linear_back(fr_graph *g, const instance *at, const fr_param *w)
     if (w->g != NULL)
         fr_gemm_run(g->gemm, transposed(dout, w->rows), mat(at->in, w->cols), w->g, w->cols,
                     w->rows, w->cols, n, w->g);
+    const fr_param *bias = bias_of(g, at);
+    if (bias != NULL && bias->g != NULL)
+        fr_pool_run(g->pool, (bias->cols + 15) / 16, bias_back_columns,
+                    &(fr_graph_job){ .g = g, .at = at, .weight = bias, .dy = dout });
     const fr_lora_param *lora = fr_weights_lora(g->w, op->weight, at->layer);
     if (lora == NULL)
         return;
@@ -500,7 +588,7 @@ static void linear_back(fr_graph *g, const instance *at, const fr_param *w)
     fr_gemm_run(g->gemm, mat(dout, w->rows), mat(lora->b.w, rank), g->low_grad, rank, n, rank,
                 w->rows, NULL);
     fr_pool_run(g->pool, n, scale_rows,
-                &(job){ .g = g, .dx = g->low_grad, .by = g->w->lora_scale });
+                &(fr_graph_job){ .g = g, .dx = g->low_grad, .by = g->w->lora_scale });
     fr_gemm_run(g->gemm, transposed(g->low_grad, rank), mat(at->in, w->cols), lora->a.g, w->cols,
                 rank, w->cols, n, lora->a.g);
     fr_gemm_run(g->gemm, mat(g->low_grad, rank), mat(lora->a.w, w->cols), g->grad[op->in], w->cols,
@@ -509,11 +597,11 @@ static void linear_back(fr_graph *g, const instance *at, const fr_param *w)
 
 /* Logits exist for rows with loss only, LOGIT_ROWS at a time; their gradient replaces them at
  * once, so forward and backward are one. */
-static double loss(fr_graph *g, const instance *at, const fr_param *w)
+static double loss(fr_graph *g, const fr_instance *at, const fr_param *w)
 {
     const fr_batch *b = g->batch;
     const size_t dim = w->cols;
-    job j = { .g = g, .at = at, .weight = w, .dx = g->grad[at->op->in] };
+    fr_graph_job j = { .g = g, .at = at, .weight = w, .dx = g->grad[at->op->in] };
     if (g->grad_scale != 0) {
         memset(j.dx, 0, b->n * dim * sizeof(float));
         g->has_grad[at->op->in] = true;
@@ -537,21 +625,37 @@ static double loss(fr_graph *g, const instance *at, const fr_param *w)
     return total;
 }
 
-static fr_attention attention_of(const fr_graph *g)
+static fr_attention attention_of(const fr_graph *g, const fr_instance *at)
 {
     const fr_shape *s = &g->w->shape;
-    return (fr_attention){ g->batch->n_docs, g->batch->doc_start, s->n_heads, s->n_kv_heads,
-                           s->head_dim };
+    return (fr_attention){ .n_docs = g->batch->n_docs,
+                           .start = g->batch->doc_start,
+                           .n_heads = s->n_heads,
+                           .n_kv_heads = s->n_kv_heads,
+                           .head_dim = s->head_dim,
+                           .scale = s->attn_scale,
+                           .cap = s->attn_cap,
+                           .window = fr_shape_is_local(s, at->layer) ? s->window : 0 };
 }
 
-static double forward(fr_graph *g, const instance *at)
+/* Of embeddings. */
+static float scale_of(const fr_graph *g, const fr_instance *at)
+{
+    const float scale = g->w->shape.embed_scale;
+    return at->op->kind == FR_OP_EMBED && scale > 0 ? scale : 1;
+}
+
+static double forward(fr_graph *g, const fr_instance *at)
 {
     const fr_param *w = weight_of(g, at);
     const size_t n = g->batch->n;
-    job j = { .g = g, .at = at, .weight = w };
-    const fr_attention a = attention_of(g);
+    fr_graph_job j = {
+        .g = g, .at = at, .weight = w, .bias = bias_of(g, at), .by = scale_of(g, at)
+    };
+    const fr_attention a = attention_of(g, at);
     switch (at->op->kind) {
     case FR_OP_EMBED:
+    case FR_OP_POSITION:
         fr_pool_run(g->pool, n, embed_rows, &j);
         break;
     case FR_OP_NORM:
@@ -568,7 +672,16 @@ static double forward(fr_graph *g, const instance *at)
                              at->in2, at->in3);
         break;
     case FR_OP_ACTIVATE:
-        fr_pool_run(g->pool, n, silu_mul_rows, &j);
+        fr_pool_run(g->pool, n, activate_rows, &j);
+        break;
+    case FR_OP_PICK:
+        fr_pool_run(g->pool, n, fr_pick_rows, &j);
+        break;
+    case FR_OP_EXPERT_LINEAR:
+        fr_pool_run(g->pool, n, fr_expert_linear_rows, &j);
+        break;
+    case FR_OP_EXPERT_SUM:
+        fr_pool_run(g->pool, n, fr_expert_sum_rows, &j);
         break;
     case FR_OP_LOGITS:
         return loss(g, at, w);
@@ -578,24 +691,32 @@ static double forward(fr_graph *g, const instance *at)
     return 0;
 }
 
-static void backward(fr_graph *g, const instance *at)
+static void backward(fr_graph *g, const fr_instance *at)
 {
     const fr_op *op = at->op;
     const fr_param *w = weight_of(g, at);
     const size_t n = g->batch->n;
-    job j = { .g = g, .at = at, .weight = w, .dy = g->grad[op->out] };
-    const fr_attention a = attention_of(g);
+    fr_graph_job j = {
+        .g = g, .at = at, .weight = w, .bias = bias_of(g, at), .dy = g->grad[op->out]
+    };
+    const fr_attention a = attention_of(g, at);
+    j.by = scale_of(g, at);
     switch (op->kind) {
     case FR_OP_EMBED:
+    case FR_OP_POSITION:
         if (w->g != NULL)
             fr_pool_run(g->pool, w->rows, embed_back_range, &j);
+        if (op->kind == FR_OP_POSITION)
+            return;
         break;
     case FR_OP_NORM:
         j.dx = g->grad[op->in];
-        j.add = add_to(g, op->in);
+        j.add = op->in != op->out && add_to(g, op->in);
         if (w->g != NULL)
             fr_pool_run(g->pool, (w->cols + 15) / 16, norm_weight_back_columns, &j);
         fr_pool_run(g->pool, n, norm_back_rows, &j);
+        if (op->in == op->out)
+            return;
         break;
     case FR_OP_LINEAR:
         linear_back(g, at, w);
@@ -613,19 +734,36 @@ static void backward(fr_graph *g, const instance *at)
         break;
     case FR_OP_ACTIVATE:
         assert(!g->has_grad[op->in] && !g->has_grad[op->in2]);
-        fr_pool_run(g->pool, n, silu_mul_back_rows, &j);
+        fr_pool_run(g->pool, n, activate_back_rows, &j);
+        g->has_grad[op->in] = true;
+        g->has_grad[op->in2] = op->in2 != FR_VALUE_NONE;
+        break;
+    case FR_OP_PICK:
+        fr_pool_run(g->pool, n, fr_pick_back_rows, &j);
+        g->has_grad[op->in] = true;
+        break;
+    case FR_OP_EXPERT_LINEAR:
+        j.add = add_to(g, op->in);
+        fr_pool_run(g->pool, n, fr_expert_linear_back_rows, &j);
+        if (w->g != NULL)
+            fr_pool_run(g->pool, g->w->shape.n_experts, fr_expert_linear_back_weights, &j);
+        break;
+    case FR_OP_EXPERT_SUM:
+        fr_pool_run(g->pool, n, fr_expert_sum_back_rows, &j);
+        if (w->g != NULL)
+            fr_pool_run(g->pool, g->w->shape.n_experts, fr_expert_sum_back_weights, &j);
         g->has_grad[op->in] = g->has_grad[op->in2] = true;
         break;
     case FR_OP_LOGITS: /* done with the loss */
     default:
         return;
     }
-    if (!op->add)
+    if (!adds(op))
         g->has_grad[op->out] = false; /* an older version of the value comes to life */
 }
 
 /* FLOPs of a product's two or three products (its own, for its input, for its weight). */
-static double flops_of(const fr_graph *g, const instance *at, bool is_back)
+static double flops_of(const fr_graph *g, const fr_instance *at, bool is_back)
 {
     const fr_param *w = weight_of(g, at);
     const fr_shape *s = &g->w->shape;
@@ -643,7 +781,7 @@ static double flops_of(const fr_graph *g, const instance *at, bool is_back)
     return 4.0 * pairs * (double)(s->n_heads * s->head_dim) * (is_back ? 2.5 : 1);
 }
 
-static int32_t layer_of(const fr_graph *g, const instance *at)
+static int32_t layer_of(const fr_graph *g, const fr_instance *at)
 {
     const fr_op *ops = g->ops_of[FR_PART_LAYER];
     bool is_in_layer = at->op >= ops && at->op < ops + g->n_ops[FR_PART_LAYER];
@@ -651,7 +789,7 @@ static int32_t layer_of(const fr_graph *g, const instance *at)
 }
 
 /* Tells of an operation that ended now; from where it began to where the next one does. */
-static int64_t tell_op(const fr_graph *g, const instance *at, bool is_back, int64_t start_ns)
+static int64_t tell_op(const fr_graph *g, const fr_instance *at, bool is_back, int64_t start_ns)
 {
     if (g->work.op == NULL)
         return 0;
@@ -691,7 +829,7 @@ double fr_graph_run(fr_graph *g, const fr_batch *batch, float grad_scale)
 static void square_chunks(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    fr_graph *g = ((job *)args)->g;
+    fr_graph *g = ((fr_graph_job *)args)->g;
     for (size_t c = first; c < end; c++)
         g->partial[c] = g->ops->sum_squares(
             g->w->g + c * FLAT_CHUNK, FR_MIN((size_t)FLAT_CHUNK, g->w->n_trained - c * FLAT_CHUNK));
@@ -709,7 +847,7 @@ static void adamw_param(const fr_graph *g, const fr_param *p, const fr_adamw *a)
 static void adamw_params(void *args, size_t first, size_t end, int thread)
 {
     (void)thread;
-    const job *j = args;
+    const fr_graph_job *j = args;
     const fr_weights *w = j->g->w;
     for (size_t i = first; i < end; i++) {
         if (w->lora == NULL) {
@@ -725,7 +863,7 @@ double fr_graph_update(fr_graph *g, const fr_update *u, uint64_t step)
 {
     const size_t chunks = (g->w->n_trained + FLAT_CHUNK - 1) / FLAT_CHUNK;
     const int64_t start_ns = g->work.op != NULL ? fr_now_monotonic_ns() : 0;
-    job j = { .g = g };
+    fr_graph_job j = { .g = g };
     fr_pool_run(g->pool, chunks, square_chunks, &j);
     double squares = 0;
     for (size_t c = 0; c < chunks; c++)

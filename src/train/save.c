@@ -26,7 +26,9 @@ static void put_shape(fr_gguf_out *o, const fr_shape *s)
         snprintf(key, sizeof(key), "%s.%s", s->architecture, sizes[i].key);
         fr_gguf_put_u32(o, key, (uint32_t)sizes[i].value);
     }
-    snprintf(key, sizeof(key), "%s.attention.layer_norm_rms_epsilon", s->architecture);
+    const bool rms = fr_arch_find(s->architecture)->norm == FR_NORM_RMS;
+    snprintf(key, sizeof(key), "%s.attention.layer_norm_%sepsilon", s->architecture,
+             rms ? "rms_" : "");
     fr_gguf_put_f32(o, key, s->norm_eps);
     snprintf(key, sizeof(key), "%s.rope.freq_base", s->architecture);
     fr_gguf_put_f32(o, key, s->rope_theta);
@@ -63,7 +65,8 @@ static void put_metadata(fr_gguf_out *o, const fr_weights *w, const fr_save_opti
     const fr_format_row *format = fr_format_find(options->format);
     fr_gguf_put_u32(o, "general.file_type", format != NULL ? format->file_type : 0);
     fr_gguf_put_u32(o, "general.quantization_version", 2);
-    put_shape(o, &w->shape);
+    if (options->base == NULL || w->frequencies == NULL) /* else the base's own keys say more */
+        put_shape(o, &w->shape);
     if (options->vocab != NULL)
         put_vocab(o, options->vocab);
     if (options->base != NULL)
@@ -73,9 +76,48 @@ static void put_metadata(fr_gguf_out *o, const fr_weights *w, const fr_save_opti
 /* Factors of rotary positions, which are not trained but belong to the model. */
 static void put_positions(fr_gguf_out *o, const fr_gguf *base)
 {
-    const fr_tensor *t = fr_gguf_tensor(base, "rope_freqs.weight");
-    if (t != NULL)
-        fr_gguf_put_tensor(o, "rope_freqs.weight", t->format, t->dims, t->n_dims, t->data);
+    static const char *const NAMES[] = { "rope_freqs.weight", "rope_factors_long.weight",
+                                         "rope_factors_short.weight" };
+    for (size_t i = 0; i < FR_COUNT_OF(NAMES); i++) {
+        const fr_tensor *t = fr_gguf_tensor(base, NAMES[i]);
+        if (t != NULL)
+            fr_gguf_put_tensor(o, NAMES[i], t->format, t->dims, t->n_dims, t->data);
+    }
+}
+
+/* One tensor of the file; of several slots that share it, the first one's call writes all of it.
+ * Returns what must live until the file is written; NULL: a part that is written already. */
+static void *put_param(fr_gguf_out *o, const fr_weights *w, const fr_param *p, fr_format wanted)
+{
+    const fr_slot_row *slot = p->slot;
+    if (slot->first != FR_DIM_NONE)
+        return NULL;
+    const bool vector = slot->rows == FR_DIM_ONE;
+    const size_t parts = slot->of != FR_DIM_NONE ? fr_shape_dim(&w->shape, slot->of)
+                         : vector                ? p->cols
+                                                 : p->rows;
+    const size_t cols = vector ? parts : p->cols, rows = vector ? 1 : parts, n = rows * cols;
+    float *whole = slot->of != FR_DIM_NONE ? FR_NEW_N(float, n) : p->w;
+    char name[FR_TENSOR_NAME], other[FR_TENSOR_NAME];
+    fr_slot_gguf_name(slot, p->layer, name);
+    for (size_t i = 0; slot->of != FR_DIM_NONE && i < w->n_params; i++) {
+        const fr_param *part = &w->params[i];
+        fr_slot_gguf_name(part->slot, part->layer, other);
+        if (strcmp(name, other) == 0)
+            memcpy(whole + fr_shape_dim(&w->shape, part->slot->first) * (vector ? 1 : cols),
+                   part->w, part->n * sizeof(float));
+    }
+    const fr_format_row *format = fr_format_find(wanted);
+    if (vector || format == NULL || cols % format->block_values != 0)
+        format = fr_format_find(FR_FORMAT_F32);
+    void *kept = FR_NEW_N(char, n / format->block_values * format->block_bytes);
+    format->from_f32(whole, kept, n);
+    const size_t experts = slot->experts ? w->shape.n_experts : 1;
+    const uint64_t dims[3] = { cols, rows / experts, experts };
+    fr_gguf_put_tensor(o, name, format->format, dims, vector ? 1 : slot->experts ? 3 : 2, kept);
+    if (whole != p->w)
+        free(whole);
+    return kept;
 }
 
 int fr_save_gguf(const fr_weights *w, const fr_save_options *options, const char *path, fr_err *err)
@@ -83,19 +125,8 @@ int fr_save_gguf(const fr_weights *w, const fr_save_options *options, const char
     FR_AUTOPTR(fr_gguf_out) o = fr_gguf_out_new();
     put_metadata(o, w, options);
     void **kept = FR_NEW_N(void *, w->n_params); /* converted tensors, until they are written */
-    for (size_t i = 0; i < w->n_params; i++) {
-        const fr_param *p = &w->params[i];
-        const fr_format_row *format = fr_format_find(options->format);
-        if (p->rows == 1 || format == NULL || p->cols % format->block_values != 0)
-            format = fr_format_find(FR_FORMAT_F32);
-        kept[i] = FR_NEW_N(char, p->n / format->block_values * format->block_bytes);
-        format->from_f32(p->w, kept[i], p->n);
-        const uint64_t dims[2] = { p->cols, p->rows };
-        char name[FR_TENSOR_NAME];
-        fr_slot_gguf_name(p->slot, p->layer, name);
-        fr_gguf_put_tensor(o, name, format->format, dims, p->slot->rows == FR_DIM_ONE ? 1 : 2,
-                           kept[i]);
-    }
+    for (size_t i = 0; i < w->n_params; i++)
+        kept[i] = put_param(o, w, &w->params[i], options->format);
     if (options->base != NULL && w->frequencies != NULL) /* the base's own positions were used */
         put_positions(o, options->base);
     const int rc = fr_gguf_write(o, path, err);

@@ -47,6 +47,11 @@ static int check(const fr_train_options *o, fr_err *err)
     return 0;
 }
 
+static size_t sequence_of(const fr_train_options *o)
+{
+    return o->sequence != 0 ? o->sequence : 256;
+}
+
 static int open_weights(job *j, fr_err *err)
 {
     const fr_train_options *o = j->o;
@@ -65,7 +70,7 @@ static int open_weights(job *j, fr_err *err)
         fr_weights_randomize(&j->weights, o->seed);
         return 0;
     }
-    j->weights.frequencies = fr_model_frequencies(j->model, &j->weights.magnitude);
+    j->weights.frequencies = fr_model_frequencies(j->model, sequence_of(o), &j->weights.magnitude);
     if (!lora)
         return fr_weights_load(&j->weights, fr_model_file(j->model), err);
     const size_t rank = o->lora_rank != 0 ? o->lora_rank : 8;
@@ -91,7 +96,7 @@ static void fill_loop(job *j)
     uint64_t tokens = o->max_tokens != 0 ? o->max_tokens : UINT64_MAX;
     if (o->max_epochs != 0)
         tokens = FR_MIN(tokens, epoch * o->max_epochs);
-    const size_t sequence = o->sequence != 0 ? o->sequence : 256;
+    const size_t sequence = sequence_of(o);
     j->stage = (fr_stage){
         .name = "train",
         .corpora = { &j->train },

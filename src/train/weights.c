@@ -36,7 +36,8 @@ static size_t list_params(fr_weights *w, const fr_shape *shape)
             fr_param *p = &w->params[w->n_params];
             *p = (fr_param){ .slot = slot,
                              .layer = layer,
-                             .rows = fr_shape_dim(shape, slot->rows),
+                             .rows = fr_shape_dim(shape, slot->rows) *
+                                     (slot->experts ? shape->n_experts : 1),
                              .cols = fr_shape_dim(shape, slot->cols),
                              .decay = slot->rows != FR_DIM_ONE };
             p->n = p->rows * p->cols;
@@ -149,7 +150,14 @@ static void begin_copying(fr_weights *w, size_t layer, uint64_t seed)
 
 static bool writes_residual(fr_slot slot)
 {
-    return slot == FR_SLOT_ATTN_OUT || slot == FR_SLOT_FFN_DOWN;
+    return slot == FR_SLOT_ATTN_OUT || slot == FR_SLOT_FFN_DOWN || slot == FR_SLOT_EXPERTS_DOWN ||
+           slot == FR_SLOT_ATTN_OUT_B || slot == FR_SLOT_FFN_DOWN_B;
+}
+
+bool fr_slot_is_bias(const fr_slot_row *slot)
+{
+    const size_t n = strlen(slot->gguf);
+    return n >= 5 && strcmp(slot->gguf + n - 5, ".bias") == 0;
 }
 
 void fr_weights_randomize(fr_weights *w, uint64_t seed)
@@ -163,9 +171,10 @@ void fr_weights_randomize(fr_weights *w, uint64_t seed)
             (embedding ? 0.02 : 0.8 / sqrt((double)w->shape.dim)) * (residual ? back : 1.0);
         const uint64_t stream = (uint64_t)p->slot->slot << 32 | p->layer;
         for (size_t j = 0; j < p->n; j++)
-            p->w[j] = p->slot->rows == FR_DIM_ONE
-                          ? 1.0f
-                          : (float)(std * fr_random_normal(seed, FR_RANDOM_INIT, stream, j));
+            p->w[j] = p->slot->rows != FR_DIM_ONE
+                          ? (float)(std * fr_random_normal(seed, FR_RANDOM_INIT, stream, j))
+                      : fr_slot_is_bias(p->slot) ? 0.0f
+                                                 : 1.0f;
     }
     for (size_t layer = 0; layer < w->shape.n_layers; layer++)
         begin_copying(w, layer, seed);
@@ -210,8 +219,10 @@ int fr_weights_add_lora(fr_weights *w, size_t rank, float alpha, uint64_t seed, 
     return 0;
 }
 
-static int find_tensor(const fr_param *p, size_t layer, const fr_gguf *file, const fr_tensor **out,
-                       const fr_format_row **format, fr_err *err)
+/* The tensor that a weight stands in, and where in it: *first numbers from its beginning. */
+static int find_tensor(const fr_weights *w, const fr_param *p, size_t layer, const fr_gguf *file,
+                       const fr_tensor **out, const fr_format_row **format, size_t *first,
+                       fr_err *err)
 {
     char name[FR_TENSOR_NAME];
     fr_slot_gguf_name(p->slot, layer, name);
@@ -221,7 +232,13 @@ static int find_tensor(const fr_param *p, size_t layer, const fr_gguf *file, con
     uint64_t n = 1;
     for (size_t d = 0; d < t->n_dims; d++)
         n *= t->dims[d];
-    if (t->dims[0] != p->cols || n != p->n)
+    const bool vector = p->slot->rows == FR_DIM_ONE;
+    const size_t all = p->slot->of != FR_DIM_NONE ? fr_shape_dim(&w->shape, p->slot->of)
+                       : vector                   ? p->cols
+                                                  : p->rows;
+    const size_t skipped =
+        p->slot->first != FR_DIM_NONE ? fr_shape_dim(&w->shape, p->slot->first) : 0;
+    if (t->dims[0] != (vector ? all : p->cols) || n != (vector ? all : all * p->cols))
         return fr_fail(err, FR_E_FORMAT, NULL, "tensor %s of '%s' has an unexpected shape", name,
                        fr_gguf_path(file));
     *format = fr_format_find(t->format);
@@ -229,7 +246,13 @@ static int find_tensor(const fr_param *p, size_t layer, const fr_gguf *file, con
         return fr_fail(err, FR_E_UNSUPPORTED, FR_FORMAT_HINT, "tensor %s is stored as %s", name,
                        fr_format_any_name(t->format));
     *out = t;
+    *first = vector ? skipped : skipped * p->cols;
     return 0;
+}
+
+static const void *at_number(const fr_tensor *t, const fr_format_row *format, size_t first)
+{
+    return (const char *)t->data + first / format->block_values * format->block_bytes;
 }
 
 int fr_weights_load(fr_weights *w, const fr_gguf *file, fr_err *err)
@@ -244,8 +267,10 @@ int fr_weights_load_deeper(fr_weights *w, const fr_gguf *file, const size_t *fro
         const fr_tensor *t;
         const fr_format_row *format;
         const bool other = from != NULL && p->slot->per_layer;
-        FR_TRY(find_tensor(p, other ? from[p->layer] : p->layer, file, &t, &format, err));
-        format->to_f32(t->data, p->w, p->n);
+        size_t first;
+        FR_TRY(
+            find_tensor(w, p, other ? from[p->layer] : p->layer, file, &t, &format, &first, err));
+        format->to_f32(at_number(t, format, first), p->w, p->n);
         if (other && p->layer > 0 && from[p->layer] == from[p->layer - 1] &&
             writes_residual(p->slot->slot))
             memset(p->w, 0, p->n * sizeof(float));
@@ -272,13 +297,14 @@ int fr_weights_borrow(fr_weights *w, const fr_shape *shape, const fr_gguf *file,
     for (size_t i = 0; i < w->n_params; i++) {
         fr_param *p = &w->params[i];
         const fr_tensor *t;
-        FR_TRY(find_tensor(p, p->layer, file, &t, &p->format, err));
+        size_t first;
+        FR_TRY(find_tensor(w, p, p->layer, file, &t, &p->format, &first, err));
         if (p->rows == 1) {
             p->w = w->w + at;
             at += padded(p->n);
-            p->format->to_f32(t->data, p->w, p->n);
+            p->format->to_f32(at_number(t, p->format, first), p->w, p->n);
         } else {
-            p->stored = t->data;
+            p->stored = at_number(t, p->format, first);
         }
     }
     return 0;

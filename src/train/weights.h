@@ -12,7 +12,7 @@
 typedef struct {
     const fr_slot_row *slot;
     size_t layer;
-    size_t rows, cols, n;
+    size_t rows, cols, n;        /* rows: of all experts together, where there are some */
     float *w;                    /* NULL where `stored` is used */
     const void *stored;          /* frozen, as its file has it; else NULL */
     const fr_format_row *format; /* of stored */
@@ -46,6 +46,9 @@ typedef struct {
     float *tw, *g, *m, *v;
     float *adapter_w; /* owned, when there is an adapter */
 } fr_weights;
+
+/** Begins at zero, where a norm's weight begins at one. */
+bool fr_slot_is_bias(const fr_slot_row *slot);
 
 /** Zeroed weights of a shape. frozen: no gradients for the model's own weights. */
 int fr_weights_init(fr_weights *w, const fr_shape *shape, bool frozen, fr_err *err);

@@ -271,6 +271,31 @@ static void what_was_trained_is_what_inference_runs(void **state)
     assert_true(fabs(inference_loss(p, "model.gguf", NULL) - r.dev_loss_best) < 1e-4);
 }
 
+static void other_architectures_begin_from_nothing_too(void **state)
+{
+    const place *p = *state;
+    static const char *const NAMES[] = { "gpt2", "qwen2", "qwen3" };
+    for (size_t i = 0; i < FR_COUNT_OF(NAMES); i++) {
+        fr_train_result r = { 0 };
+        fr_err err = { 0 };
+        FR_AUTO(fr_buf) c = { 0 };
+        fr_buf_put_f(&c,
+                     "model: {architecture: %s, context: 64, dim: 32, layers: 2, heads: 4, "
+                     "ffn: 48}\ntokenizer: {train: bpe, size: 300, files: [rows.jsonl]}\n"
+                     "optimizer: {lr: 0.02, warmup_steps: 4}\nseed: 3\nformat: f32\n"
+                     "out: model.gguf\nstages:\n  - {mix: {rows.jsonl: 1}, sequence: 64, "
+                     "batch_tokens: 128, tokens: 6000, until: {dev: dev.jsonl, loss: 0.01}}\n",
+                     NAMES[i]);
+        write_file(p, "train.yaml", fr_buf_str(&c));
+        if (train(p, 2, NULL, &r, &err) != 0)
+            fail_msg("%s: %s", NAMES[i], err.what);
+        assert_true(r.loss_last < 0.8 * r.loss_first);
+        const double again = inference_loss(p, "model.gguf", NULL);
+        if (!(fabs(again - r.dev_loss_best) < 1e-4))
+            fail_msg("%s: %g while training, %g after", NAMES[i], r.dev_loss_best, again);
+    }
+}
+
 static void a_wrong_key_is_refused_with_the_nearest_valid_one(void **state)
 {
     const place *p = *state;
@@ -539,6 +564,7 @@ int main(void)
         TEST(a_deeper_model_begins_with_the_answers_of_the_shallower),
         TEST(threads_do_not_change_the_bits),
         TEST(what_was_trained_is_what_inference_runs),
+        TEST(other_architectures_begin_from_nothing_too),
         TEST(a_wrong_key_is_refused_with_the_nearest_valid_one),
         TEST(a_checkpoint_of_something_else_or_cut_short_is_refused),
         TEST(an_adapter_learns_and_inference_runs_it_alike),
