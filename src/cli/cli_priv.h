@@ -57,6 +57,7 @@ void fr_live_clear(fr_cli *cli);
 void fr_signals_catch(void);
 void fr_signals_restore(void); /* as they were before; in a child, before it becomes another */
 bool fr_signals_caught(void);
+void fr_signals_forget(void); /* what was caught is dealt with: the next one is asked about again */
 int fr_signals_number(void);
 
 #endif

@@ -49,6 +49,16 @@ bool fr_signals_caught(void)
     return caught != 0;
 }
 
+void fr_signals_forget(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigemptyset(&action.sa_mask);
+    int number = caught;
+    caught = 0;
+    if (number != 0)
+        sigaction(number, &action, NULL);
+}
+
 int fr_signals_number(void)
 {
     return caught;

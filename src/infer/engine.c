@@ -242,6 +242,11 @@ int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *ids, siz
 {
     /* the last token of a scored row is never put in, only predicted */
     FR_TRY(check_ids(e, ids, score_from > 0 ? 0 : 1, err));
+    size_t longest = request->sampling.max_length;
+    if (longest > 0 && ids->n >= longest)
+        return fr_fail(err, FR_E_LIMIT, "Raise the largest length, or shorten the prompt.",
+                       "the prompt has %zu tokens, and prompt and answer together may have %zu",
+                       ids->n, longest);
     fr_asked *a = FR_NEW(fr_asked);
     a->id = e->next_id++;
     a->slot = -1;

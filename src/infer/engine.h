@@ -70,7 +70,8 @@ typedef struct {
      */
     const fr_grammar *grammar;
     uint64_t seed;
-    size_t max_tokens;       /* 0: until the context is full */
+    size_t max_tokens;       /* of the completion; 0: until the context is full */
+    size_t max_length;       /* of prompt and completion together; 0: the context. The sooner ends. */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */
     size_t n_stop;
 } fr_sampling;

@@ -146,9 +146,11 @@ static int take_token(fr_engine *e, fr_asked *a, float *logits, fr_step_share *s
     share->generated_tokens++;
     const fr_tokenizer *t = fr_model_tokenizer(e->model);
     fr_str piece = fr_tokenizer_is_control(t, id) ? FR_STR("") : fr_tokenizer_piece(t, id);
+    size_t longest =
+        a->sampling.max_length > 0 ? FR_MIN(a->sampling.max_length, e->context) : e->context;
     if (fr_stream_put(&a->stream, piece))
         fr_asked_finish(e, a, FR_FINISH_STOP);
-    else if (a->n_ids - a->n_prompt == a->sampling.max_tokens || a->n_ids == e->context)
+    else if (a->n_ids - a->n_prompt == a->sampling.max_tokens || a->n_ids == longest)
         fr_asked_finish(e, a, FR_FINISH_LENGTH);
     return 0;
 }

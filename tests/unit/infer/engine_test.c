@@ -323,6 +323,34 @@ static void completions_end_at_max_tokens_and_at_the_end_of_the_context(void **s
     free(path);
 }
 
+static void a_largest_length_counts_the_prompt_too(void **state)
+{
+    char *path = tiny_model_write(&(tiny_model){ .context = 24, .seed = 5 }, *state);
+    FR_AUTOPTR(fr_engine) e = engine_of(path, (fr_engine_options){ .max_batch = 2 });
+    static const int32_t IDS[] = { 40, 41, 42, 43 };
+    static const struct {
+        size_t max_length, max_tokens, tokens;
+    } CASES[] = { { 9, 0, 5 }, { 9, 3, 3 }, { 5, 3, 1 }, { 1000, 2, 2 } };
+    for (size_t i = 0; i < FR_COUNT_OF(CASES); i++) {
+        fr_logit_bias no_eos = { 0, -INFINITY };
+        uint64_t id = submit(e, (fr_request){ .ids = IDS,
+                                              .n_ids = 4,
+                                              .sampling = { .max_length = CASES[i].max_length,
+                                                            .max_tokens = CASES[i].max_tokens,
+                                                            .bias = &no_eos,
+                                                            .n_bias = 1 } });
+        run(e);
+        assert_int_equal(fr_engine_result(e, id)->completion_tokens, CASES[i].tokens);
+        assert_int_equal(fr_engine_result(e, id)->finish, FR_FINISH_LENGTH);
+    }
+    fr_err err = { 0 };
+    uint64_t id;
+    fr_request full = { .ids = IDS, .n_ids = 4, .sampling.max_length = 4 };
+    assert_int_equal(fr_engine_submit(e, &full, &id, &err), FR_E_LIMIT);
+    assert_non_null(strstr(err.what, "4 tokens, and prompt and answer together may have 4"));
+    free(path);
+}
+
 static void eos_ends_a_completion_and_is_not_part_of_it(void **state)
 {
     char *path = tiny_model_write(&(tiny_model){ .seed = 6, .sharpness = 0.2f }, *state);
@@ -577,6 +605,7 @@ int main(void)
         cmocka_unit_test(streamed_text_is_the_text_in_whole_characters),
         cmocka_unit_test(text_ends_before_a_stop_string_wherever_tokens_end),
         cmocka_unit_test(completions_end_at_max_tokens_and_at_the_end_of_the_context),
+        cmocka_unit_test(a_largest_length_counts_the_prompt_too),
         cmocka_unit_test(eos_ends_a_completion_and_is_not_part_of_it),
         cmocka_unit_test(a_prompt_that_does_not_fit_is_refused_with_both_numbers),
         cmocka_unit_test(an_empty_prompt_needs_a_bos),

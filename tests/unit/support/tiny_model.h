@@ -31,6 +31,7 @@ typedef struct {
     bool spm;               /* a SentencePiece vocabulary: <unk>, <s>, </s>, bytes, a few pieces */
     fr_format format;       /* [F32] of the matrices */
     uint64_t seed;
+    const char *chat_template; /* [none] */
     float sharpness; /* [3] spread of the logits: high is sure of itself */
 } tiny_model;
 
@@ -156,6 +157,8 @@ static inline char *tiny_model_write(const tiny_model *t, const char *dir)
     fr_gguf_put_u32(o, "llama.attention.head_count_kv", (uint32_t)s.n_kv_heads);
     fr_gguf_put_u32(o, "llama.rope.dimension_count", (uint32_t)s.rope_dim);
     fr_gguf_put_f32(o, "llama.attention.layer_norm_rms_epsilon", s.norm_eps);
+    if (t->chat_template != NULL)
+        fr_gguf_put_str(o, "tokenizer.chat_template", fr_str_of(t->chat_template));
     if (t->spm)
         tiny_vocab_spm(o, t, &s.n_vocab);
     else
