@@ -23,7 +23,6 @@
 #include "report/report.h"
 
 #define EMBEDDED_MODEL   "frugal-tiny"
-#define HASH_WHOLE_BYTES ((uint64_t)2 << 30) /* larger model files are told by size and ends */
 #define NOTE_TRAINING_NS 3000000000
 #define BUDGET_CHECK_NS  250000000
 
@@ -260,25 +259,6 @@ static int add_rungs(climb *c, fr_err *err)
             add_rung(c, s, t->n_models != 0 ? &t->models[m] : NULL, each && t->n_models > 1);
     }
     return check_only(c, err);
-}
-
-static int hash_model(const fr_task_model *m, char out[65], fr_err *err)
-{
-    if (m->path != NULL && m->bytes <= HASH_WHOLE_BYTES)
-        return fr_sha256_file(m->path, out, err);
-    FR_AUTO(fr_buf) text = { 0 };
-    if (m->path == NULL) {
-        fr_buf_put_f(&text, "%s %s", m->endpoint, m->written);
-        return fr_sha256(fr_buf_text(&text), text.n, out, err);
-    }
-    FR_AUTO(fr_map) map = { 0 };
-    FR_TRY(fr_map_open(m->path, &map, err));
-    size_t end = (size_t)16 << 20;
-    fr_buf_put_f(&text, "%zu:", map.size_bytes);
-    fr_buf_put(&text, map.at, FR_MIN(end, map.size_bytes));
-    fr_buf_put(&text, map.at + (map.size_bytes - FR_MIN(end, map.size_bytes)),
-               FR_MIN(end, map.size_bytes));
-    return fr_sha256(fr_buf_text(&text), text.n, out, err);
 }
 
 static int hash_documents(const char *path, char out[65], fr_err *err)
@@ -901,7 +881,7 @@ static int prepare(climb *c, fr_err *err)
         FR_TRY(hash_documents(t->documents_path, c->documents_hash, err));
     c->models = FR_NEW_N(model_state, t->n_models);
     for (size_t m = 0; m < t->n_models; m++)
-        FR_TRY(hash_model(&t->models[m], c->models[m].hash, err));
+        FR_TRY(fr_task_model_hash(&t->models[m], c->models[m].hash, err));
     FR_TRY(add_rungs(c, err));
     FR_TRY(fr_dir_make(c->out_dir, err));
     return fr_folder_lock(c->out_dir, &c->lock, err);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "endpoint/endpoint.h"
 
 static const fr_rung_kind *const LADDER[] = {
     &FR_RUNG_TRADITIONAL, &FR_RUNG_ZERO_SHOT, &FR_RUNG_FEW_SHOT, &FR_RUNG_RAG,
@@ -53,7 +54,8 @@ fr_rung *fr_rung_new(const fr_rung_kind *kind, const fr_task_strategy *strategy,
     r->model = model;
     r->name = name_model ? fr_dup_f("%s@%s", strategy->name, model->name) : fr_dup(strategy->name);
     r->dir = fr_dup_f("%s/rungs/%s", out_dir, r->name);
-    r->energy_inside = model == NULL || model->endpoint == NULL;
+    r->energy_inside =
+        model == NULL || model->endpoint == NULL || fr_endpoint_address_is_local(model->endpoint);
     return r;
 }
 

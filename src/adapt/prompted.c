@@ -139,7 +139,8 @@ int fr_prompted_open_with(fr_rung *r, const char *model_path, const char *adapte
     } else {
         if (p->max_tokens == 0)
             p->max_tokens = fr_prompted_max_tokens(r, NULL);
-        FR_TRY(fr_endpoint_http(r->model->endpoint, r->model->written, &p->endpoint, err));
+        FR_TRY(fr_endpoint_connect(r->model->endpoint, r->model->written, r->with.task_dir,
+                                   &p->endpoint, err));
         p->context = fr_endpoint_context(p->endpoint);
     }
     if (p->n_passages != 0) {

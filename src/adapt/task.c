@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "endpoint/endpoint.h"
 
 #define NAMED_MAX 3 /* so many rows or labels are named one by one in a message */
 
@@ -76,8 +77,7 @@ const char *fr_task_name(const fr_task *task)
 
 /* ---- the file ----------------------------------------------------------------------------- */
 
-/* Fit for a folder's name: letters, digits and . _ - + with none of them first. */
-static bool is_plain_name(const char *name)
+bool fr_task_is_plain_name(const char *name)
 {
     if (!isalnum((unsigned char)name[0]) || strlen(name) > 80)
         return false;
@@ -141,12 +141,12 @@ static char *model_short_name(const fr_task *task, const char *written)
     return name;
 }
 
-static int read_model(fr_task *task, const fr_node *node, fr_err *err)
+static int read_model(fr_task *task, const fr_node *node, const char *dir, fr_err *err)
 {
     static const char *const KEYS[] = { "endpoint", "name", NULL };
     fr_task_model *m = &task->models[task->n_models];
     if (node->kind == FR_NODE_SCALAR) {
-        char *path = fr_path_join(task->dir, node->text);
+        char *path = fr_path_join(dir, node->text);
         struct stat info;
         if (stat(path, &info) != 0 || S_ISDIR(info.st_mode)) {
             bool folder = fr_dir_exists(path);
@@ -171,9 +171,10 @@ static int read_model(fr_task *task, const fr_node *node, fr_err *err)
     FR_TRY(fr_doc_check_keys(node, KEYS, err));
     FR_TRY(fr_doc_get_text(node, "endpoint", true, &url, err));
     FR_TRY(fr_doc_get_text(node, "name", true, &name, err));
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+    if (!fr_endpoint_is_address(url))
         return fr_node_fail(fr_node_get(node, "endpoint"), err, NULL,
-                            "expected a URL that begins with http:// or https://, found '%.60s'",
+                            "expected a URL that begins with http:// or https://, or "
+                            "command:SHELL LINE, found '%.60s'",
                             url);
     *m = (fr_task_model){ .endpoint = fr_dup(url),
                           .name = model_short_name(task, name),
@@ -193,22 +194,29 @@ static int by_size(const void *a, const void *b)
     return x->path != NULL ? strcmp(x->path, y->path) : 0;
 }
 
-static int read_models(fr_task *task, const fr_node *root, fr_err *err)
+static void models_fini(fr_task *task)
 {
-    const fr_node *node = fr_node_get(root, "model"), *list = fr_node_get(root, "models");
-    if (node != NULL && list != NULL)
-        return fr_node_fail(list, err, "Write all of them under 'models'.",
-                            "'model' and 'models' both stand here");
-    node = node != NULL ? node : list;
-    if (node == NULL || (node->kind == FR_NODE_SCALAR && !node->quoted && node->text[0] == '\0'))
-        return 0;
+    for (size_t i = 0; i < task->n_models; i++) {
+        free(task->models[i].path);
+        free(task->models[i].endpoint);
+        free(task->models[i].name);
+        free(task->models[i].written);
+    }
+    free(task->models);
+    task->models = NULL;
+    task->n_models = 0;
+}
+
+int fr_task_read_models(fr_task *task, const fr_node *node, const char *dir, fr_err *err)
+{
     size_t n = node->kind == FR_NODE_LIST ? node->n : 1;
     if (n == 0)
         return fr_node_fail(node, err, "Leave the key out to climb without a model.",
                             "an empty list");
+    models_fini(task);
     task->models = FR_NEW_N(fr_task_model, n);
     for (size_t i = 0; i < n; i++)
-        FR_TRY(read_model(task, node->kind == FR_NODE_LIST ? node->at[i] : node, err));
+        FR_TRY(read_model(task, node->kind == FR_NODE_LIST ? node->at[i] : node, dir, err));
     /* endpoints compare equal: insertion keeps their order where qsort need not */
     for (size_t i = 1; i < n; i++) {
         for (size_t j = i; j != 0 && by_size(&task->models[j - 1], &task->models[j]) > 0; j--) {
@@ -218,6 +226,18 @@ static int read_models(fr_task *task, const fr_node *root, fr_err *err)
         }
     }
     return 0;
+}
+
+static int read_models(fr_task *task, const fr_node *root, fr_err *err)
+{
+    const fr_node *node = fr_node_get(root, "model"), *list = fr_node_get(root, "models");
+    if (node != NULL && list != NULL)
+        return fr_node_fail(list, err, "Write all of them under 'models'.",
+                            "'model' and 'models' both stand here");
+    node = node != NULL ? node : list;
+    if (node == NULL || (node->kind == FR_NODE_SCALAR && !node->quoted && node->text[0] == '\0'))
+        return 0;
+    return fr_task_read_models(task, node, task->dir, err);
 }
 
 static int metric_is(fr_task *task, const fr_node *node, const char *name, fr_err *err)
@@ -286,7 +306,7 @@ static int strategy_name_ok(const fr_task *task, const fr_node *node, const char
     if (own && ours)
         return fr_node_fail(node, err, "Give your rung a name of its own.",
                             "'%s' is the name of one of frugal's own strategies", name);
-    if (own && !is_plain_name(name))
+    if (own && !fr_task_is_plain_name(name))
         return fr_node_fail(node, err, "Letters, digits and . _ - + are fine.",
                             "'%.80s' cannot be a rung's name: a folder is named after it", name);
     for (size_t i = 0; i < task->n_strategies; i++) {
@@ -468,7 +488,7 @@ static int read_task(fr_task *task, const fr_node *root, fr_err *err)
     const char *name = NULL;
     int kind = 0;
     FR_TRY(fr_doc_get_text(root, "task", true, &name, err));
-    if (!is_plain_name(name))
+    if (!fr_task_is_plain_name(name))
         return fr_node_fail(fr_node_get(root, "task"), err, "Letters, digits and . _ - + are fine.",
                             "'%.80s' cannot be a task's name: a folder is named after it", name);
     task->name = fr_dup(name);
@@ -482,6 +502,29 @@ static int read_task(fr_task *task, const fr_node *root, fr_err *err)
     FR_TRY(read_budget(task, root, err));
     FR_TRY(read_place(task, root, err));
     return read_horizon(task, root, err);
+}
+
+/* ---- a model's identity ------------------------------------------------------------------- */
+
+#define HASH_WHOLE_BYTES ((uint64_t)2 << 30) /* larger model files are told by size and ends */
+
+int fr_task_model_hash(const fr_task_model *m, char out[65], fr_err *err)
+{
+    if (m->path != NULL && m->bytes <= HASH_WHOLE_BYTES)
+        return fr_sha256_file(m->path, out, err);
+    FR_AUTO(fr_buf) text = { 0 };
+    if (m->path == NULL) {
+        fr_buf_put_f(&text, "%s %s", m->endpoint, m->written);
+        return fr_sha256(fr_buf_text(&text), text.n, out, err);
+    }
+    FR_AUTO(fr_map) map = { 0 };
+    FR_TRY(fr_map_open(m->path, &map, err));
+    size_t end = (size_t)16 << 20;
+    fr_buf_put_f(&text, "%zu:", map.size_bytes);
+    fr_buf_put(&text, map.at, FR_MIN(end, map.size_bytes));
+    fr_buf_put(&text, map.at + (map.size_bytes - FR_MIN(end, map.size_bytes)),
+               FR_MIN(end, map.size_bytes));
+    return fr_sha256(fr_buf_text(&text), text.n, out, err);
 }
 
 /* ---- the data ----------------------------------------------------------------------------- */

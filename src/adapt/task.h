@@ -73,6 +73,16 @@ struct fr_task {
 /** Cuts the dev split from the training rows. Deterministic by seed; done once by the climb. */
 int fr_task_split(fr_task *task, uint64_t seed, fr_err *err);
 
+/** Fit for a folder's name: letters, digits and . _ - + with none of them first. */
+bool fr_task_is_plain_name(const char *name);
+/** Models in the form of the key 'model' (one, or a list), instead of the task's own; paths are
+ * relative to dir. */
+struct fr_node;
+int fr_task_read_models(fr_task *task, const struct fr_node *node, const char *dir, fr_err *err);
+/** What stands for a model in keys: its file's hash (of a large one size and ends), or an
+ * endpoint's address and name. */
+int fr_task_model_hash(const fr_task_model *m, char out[65], fr_err *err);
+
 /** Adds a warning that the verdict's notes repeat. */
 void fr_task_warn(fr_task *task, const char *fmt, ...) FR_PRINTF(2, 3);
 

@@ -20,6 +20,29 @@ void fr_endpoint_free(fr_endpoint *e)
     free(e);
 }
 
+#define COMMAND        "command:"
+#define COMMAND_TIME_S 600
+
+bool fr_endpoint_is_address(const char *address)
+{
+    fr_str a = fr_str_of(address);
+    return fr_str_starts(a, FR_STR("http://")) || fr_str_starts(a, FR_STR("https://")) ||
+           fr_endpoint_address_is_local(address);
+}
+
+bool fr_endpoint_address_is_local(const char *address)
+{
+    return strncmp(address, COMMAND, strlen(COMMAND)) == 0;
+}
+
+int fr_endpoint_connect(const char *address, const char *name, const char *cwd, fr_endpoint **out,
+                        fr_err *err)
+{
+    if (fr_endpoint_address_is_local(address))
+        return fr_endpoint_command(address + strlen(COMMAND), cwd, COMMAND_TIME_S, out, err);
+    return fr_endpoint_http(address, name, out, err);
+}
+
 const char *fr_endpoint_name(const fr_endpoint *e)
 {
     return e->name;

@@ -27,8 +27,8 @@ typedef struct {
 typedef struct {
     char *text;                              /* owned */
     size_t prompt_tokens, completion_tokens; /* as the endpoint says; 0 when it does not */
-    size_t cached_tokens; /* of the prompt, served from what was computed before; 0: unknown */
-    const char *finish_reason;               /* static: "stop", "length", "cancelled", "other" */
+    size_t cached_tokens;      /* of the prompt, served from what was computed before; 0: unknown */
+    const char *finish_reason; /* static: "stop", "length", "cancelled", "other" */
     double
         duration_s; /* of this answer's own work; its share of the batch where only that is known */
 } fr_answer;
@@ -53,6 +53,18 @@ int fr_endpoint_http(const char *base_url, const char *name, fr_endpoint **out, 
  */
 int fr_endpoint_command(const char *shell, const char *cwd, double timeout_s, fr_endpoint **out,
                         fr_err *err);
+/**
+ * By an address, as task files and experiments write it: http://… or https://… (the HTTP kind), or
+ * "command:SHELL LINE" (the command; its folder is cwd, its time limit ten minutes).
+ *
+ * name  of the model; a command needs none.
+ */
+int fr_endpoint_connect(const char *address, const char *name, const char *cwd, fr_endpoint **out,
+                        fr_err *err);
+/** One of the forms above. */
+bool fr_endpoint_is_address(const char *address);
+/** The work behind an address is done by this process's children. */
+bool fr_endpoint_address_is_local(const char *address);
 void fr_endpoint_free(fr_endpoint *e);
 FR_AUTOPTR_DEFINE(fr_endpoint);
 

@@ -107,6 +107,7 @@ static int ask_again(const fr_prompting *p, technique_ask *asks, size_t n, fr_tr
         a->sampling = p->sampling;
         a->sampling.temperature = 0;
         a->sampling.max_tokens = p->sampling.max_tokens != 0 ? p->sampling.max_tokens : 64;
+        a->sampling.grammar = p->write == NULL ? p->sampling.grammar : NULL;
         a->sampling.stop = LINE_END;
         a->sampling.n_stop = 1;
         fr_buf_put_str(&a->prompt, fr_buf_str(&asks[i].prompt));

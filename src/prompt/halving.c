@@ -120,25 +120,42 @@ static void send_away(race *x, size_t keep, size_t round)
     free(left);
 }
 
+static size_t finalists_of(const fr_halving *h)
+{
+    size_t finalists = h->finalists != 0 ? h->finalists : FR_MAX(h->n_arms / 8, (size_t)2);
+    return FR_MIN(finalists, h->n_arms);
+}
+
+static size_t halvings_of(const fr_halving *h)
+{
+    size_t finalists = finalists_of(h), halvings = 0;
+    for (size_t n = h->n_arms; n > finalists; n = FR_MAX((n + 1) / 2, finalists))
+        halvings++;
+    return halvings;
+}
+
+size_t fr_halving_rows(const fr_halving *h, size_t round)
+{
+    size_t halvings = halvings_of(h);
+    if (round > halvings)
+        return 0;
+    size_t parts = (size_t)1 << (halvings - round);
+    size_t rows = (h->n_rows + parts - 1) / parts;
+    return FR_MIN(FR_MAX(rows, (size_t)LEAST_ROWS), h->n_rows);
+}
+
 static int rounds(race *x, fr_err *err)
 {
     const fr_halving *h = x->h;
-    size_t finalists = h->finalists != 0 ? h->finalists : FR_MAX(h->n_arms / 8, (size_t)2);
-    finalists = FR_MIN(finalists, h->n_arms);
-    size_t halvings = 0;
-    for (size_t n = h->n_arms; n > finalists; n = FR_MAX((n + 1) / 2, finalists))
-        halvings++;
+    size_t halvings = halvings_of(h);
     for (size_t round = 0; round <= halvings; round++) {
-        size_t parts = (size_t)1 << (halvings - round);
-        size_t rows = (h->n_rows + parts - 1) / parts;
-        rows = FR_MIN(FR_MAX(rows, (size_t)LEAST_ROWS), h->n_rows);
         for (size_t i = 0; i < x->n_alive; i++)
-            FR_TRY(ask(x, x->alive[i], rows, err));
+            FR_TRY(ask(x, x->alive[i], fr_halving_rows(h, round), err));
         x->r->n_rounds++;
         sort_alive(x);
         if (round == halvings)
             break;
-        send_away(x, FR_MAX((x->n_alive + 1) / 2, finalists), round + 1);
+        send_away(x, FR_MAX((x->n_alive + 1) / 2, finalists_of(h)), round + 1);
         if (x->n_alive == 1)
             break; /* nothing is left to find out */
     }

@@ -49,6 +49,8 @@ typedef struct {
     size_t *order; /* [n_arms] the best first, finalists before those that left */
 } fr_halving_result;
 
+/** How many rows all that are left have answered after a round (from 0); 0 after the last. */
+size_t fr_halving_rows(const fr_halving *h, size_t round);
 /** On an error what was found so far is gone; the scorer may keep what it paid for. */
 int fr_halving_run(const fr_halving *h, fr_halving_result *out, fr_err *err);
 void fr_halving_result_fini(fr_halving_result *r);

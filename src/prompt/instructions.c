@@ -135,6 +135,7 @@ static int ask_for_lines(const fr_prompting *p, technique_ask *asks, size_t n,
         asks[i].tried = &spent;
         asks[i].sampling = p->sampling;
         asks[i].sampling.max_tokens = MOST_TOKENS;
+        asks[i].sampling.grammar = NULL;
         asks[i].sampling.stop = LINE_END;
         asks[i].sampling.n_stop = 1;
         if (!(asks[i].sampling.temperature > 0))

@@ -128,6 +128,7 @@ static int gather(const fr_prompting *p, const fr_technique *t, const fr_str *in
         k->ask.sampling = technique_sampling(p, false);
         k->ask.sampling.stop = NULL;
         k->ask.sampling.n_stop = 0;
+        k->ask.sampling.grammar = NULL;
         k->ask.sampling.max_tokens = most * STATEMENT_TOKENS;
         compose_question(p, inputs[i], most, &k->ask.prompt);
         if (t->keep_in != NULL)

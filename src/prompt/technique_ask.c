@@ -169,11 +169,39 @@ fr_sampling technique_sampling(const fr_prompting *p, bool think)
         s.max_tokens = ANSWER_TOKENS;
     if (think) {
         s.max_tokens += p->thought_tokens != 0 ? p->thought_tokens : THOUGHT_TOKENS;
-    } else if (p->write == NULL) { /* our form ends its answer with the line; another need not */
+        s.grammar = NULL;
+    } else if (p->write != NULL) {
+        s.grammar = NULL;
+    } else { /* our form ends its answer with the line; another need not */
         s.stop = LINE_END;
         s.n_stop = 1;
     }
     return s;
+}
+
+static void put_quoted(fr_buf *out, fr_str text)
+{
+    fr_buf_put_c(out, '"');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.at[i] == '"' || text.at[i] == '\\')
+            fr_buf_put_c(out, '\\');
+        fr_buf_put_c(out, text.at[i]);
+    }
+    fr_buf_put_s(out, "\"");
+}
+
+int fr_label_grammar(const fr_str *labels, size_t n, fr_grammar **out, fr_err *err)
+{
+    FR_AUTO(fr_buf) rules = { 0 };
+    fr_buf_put_s(&rules, "root ::= (");
+    for (size_t i = 0; i < n; i++) {
+        FR_AUTO(fr_buf) line = { 0 };
+        fr_prompt_completion(labels[i], &line);
+        fr_buf_put_s(&rules, i != 0 ? " | " : " ");
+        put_quoted(&rules, (fr_str){ line.at, line.n - 1 }); /* without its line end */
+    }
+    fr_buf_put_s(&rules, " ) \"\\n\"\n");
+    return fr_grammar_parse(fr_buf_str(&rules), out, err);
 }
 
 char *technique_answer(const fr_prompting *p, const char *text)

@@ -31,7 +31,8 @@ typedef struct {
      * NULL: fr_prompt_build(). */
     int (*write)(void *user, const fr_prompt_parts *parts, fr_buf *out, fr_err *err);
     void *user;
-    /** Of an answer; its stop strings are the technique's. max_tokens 0: 64. */
+    /** Of an answer; its stop strings are the technique's. max_tokens 0: 64. Its grammar (as
+     * fr_label_grammar() makes it) holds answers below our own form, where nothing is thought. */
     fr_sampling sampling;
     size_t thought_tokens; /* of what is thought before an answer, or in one step; 0: 256 */
     const fr_progress *progress;
@@ -115,6 +116,8 @@ int fr_technique_prompt(const fr_prompting *p, const fr_technique *t, fr_str inp
 
 /* ---- parts that are useful alone ---------------------------------------------------------- */
 
+/** One of the labels, as a completion of the form: what an engine then says is a label. */
+int fr_label_grammar(const fr_str *labels, size_t n, fr_grammar **out, fr_err *err);
 /** The answer in a text that reasons: after the last mark ("Answer:", "the answer is", "####",
  * \boxed{}); a label by its name. Empty when nothing marks one. Borrowed from text or labels. */
 fr_str fr_answer_extract(fr_task_kind kind, const fr_str *labels, size_t n_labels, fr_str text);

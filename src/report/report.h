@@ -21,4 +21,13 @@ void fr_report_table(const json_t *verdict, int columns, bool colour, fr_buf *ou
 /** A small plot of quality against joules per request, in characters. */
 void fr_report_plot(const json_t *verdict, int columns, int rows, fr_buf *out);
 
+/**
+ * An experiment (the stable keys of `frugal prompt run --json`) as a page: quality against tokens
+ * and against joules a row, the table of arms, how far the chosen one leads. Tolerant of what is
+ * not there.
+ */
+void fr_report_trials_html(const json_t *result, fr_buf *out);
+/** The same as a table for a terminal of `columns` characters. */
+void fr_report_trials_table(const json_t *result, int columns, fr_buf *out);
+
 #endif
