@@ -1,5 +1,5 @@
-/* Any bytes are a question: the search succeeds (FTS5 never sees syntax), scores fall, and chunks
- * of the same bytes are whole characters that cover every letter. */
+/* Any bytes are a question: the search succeeds, scores fall, and chunks of the same bytes, as text
+ * and as Markdown, are whole characters that cover every letter. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,11 +20,10 @@ static void must(bool holds)
 static fr_index *index_made(void)
 {
     static const fr_document DOCUMENTS[] = {
-        { FR_STR("a"),
-          FR_STR("NEAR title body NOT and OR words of the index; naïve 東京タワー"),
-          { 0 } },
+        { FR_STR("a"), FR_STR("NEAR title body NOT and OR words of the index; naïve 東京タワー"),
+          .metadata = FR_STR("{\"kind\": \"a\"}") },
         { FR_STR("b"), FR_STR("a b c 1 2 3 rowid rank MATCH"), FR_STR("title: \"quoted\"") },
-        { FR_STR("c"), FR_STR("x*"), { 0 } },
+        { FR_STR("c"), FR_STR("x*"), .markdown = true },
     };
     char path[64];
     fr_index *index = NULL;
@@ -35,19 +34,20 @@ static fr_index *index_made(void)
     return index;
 }
 
-static void check_chunks(fr_str text)
+static void check_chunks(fr_str text, bool markdown)
 {
-    chunks cut = { 0 };
+    cuts pieces = { 0 };
     size_t reached = 0;
-    chunks_of(text, 32, 8, &cut);
-    for (size_t i = 0; i < cut.n; i++) {
-        must(cut.at[i].start < cut.at[i].end && cut.at[i].end <= text.n);
-        must(i == 0 || cut.at[i].start > cut.at[i - 1].start);
-        for (size_t b = reached; b < cut.at[i].start; b++)
+    chunk_rule rule = { .most = 32, .overlap = 8, .markdown = markdown };
+    chunks_of(text, &rule, &pieces);
+    for (size_t i = 0; i < pieces.n; i++) {
+        must(pieces.at[i].start < pieces.at[i].end && pieces.at[i].end <= text.n);
+        must(i == 0 || pieces.at[i].start > pieces.at[i - 1].start);
+        for (size_t b = reached; b < pieces.at[i].start; b++)
             must(text.at[b] == ' ' || (text.at[b] >= 0x09 && text.at[b] <= 0x0D));
-        reached = reached > cut.at[i].end ? reached : cut.at[i].end;
+        reached = reached > pieces.at[i].end ? reached : pieces.at[i].end;
     }
-    free(cut.at);
+    cuts_fini(&pieces);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -61,6 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     for (size_t i = 1; i < hits.n; i++)
         must(hits.at[i].score <= hits.at[i - 1].score);
     must(isfinite(fr_index_idf(index, text)));
-    check_chunks(text);
+    check_chunks(text, false);
+    check_chunks(text, true);
+    must(fr_language_guess(text) != NULL);
     return 0;
 }

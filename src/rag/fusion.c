@@ -123,7 +123,11 @@ void fr_ranked_spread(const fr_ranked *candidates, double lambda, size_t k, fr_a
         for (size_t i = 0; i < n; i++) {
             if (taken[i])
                 continue;
-            double relevance = high > low ? (candidates->at[i].score - low) / (high - low) : 1.0;
+            double relevance = 1.0;
+            if (low > 0)
+                relevance = candidates->at[i].score / high;
+            else if (high > low)
+                relevance = (candidates->at[i].score - low) / (high - low);
             double value = lambda * relevance - (1.0 - lambda) * nearest[i];
             if (best == n || value > best_value) {
                 best = i;

@@ -52,8 +52,8 @@ typedef double (*fr_alike_fn)(void *user, uint32_t a, uint32_t b);
 /**
  * Maximal marginal relevance: takes one after the other the chunk with the greatest
  * lambda * relevance - (1 - lambda) * (likeness to the most alike that was taken), where relevance
- * is the score brought to 0…1 over the candidates (all equal: 1). Scores in out stay the
- * candidates' own, so they need not fall.
+ * is the score as a share of the greatest (where some are not positive: 0…1 from least to
+ * greatest). Scores in out stay the candidates' own, so they need not fall.
  *
  * lambda  0…1; 1 keeps the order.
  * alike   called n k times at most.

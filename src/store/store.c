@@ -347,6 +347,12 @@ void fr_query_bind_str(fr_query *q, int at, fr_str v)
                                  SQLITE_UTF8));
 }
 
+void fr_query_bind_blob(fr_query *q, int at, fr_str bytes)
+{
+    bound(q, sqlite3_bind_blob64(q->statement, at, bytes.at != NULL ? bytes.at : "", bytes.n,
+                                 SQLITE_TRANSIENT));
+}
+
 int fr_query_step(fr_query *q, fr_err *err)
 {
     int rc = q->bind_rc != SQLITE_OK ? q->bind_rc : sqlite3_step(q->statement);
@@ -372,6 +378,12 @@ double fr_query_f64(fr_query *q, int column)
 const char *fr_query_text(fr_query *q, int column)
 {
     return (const char *)sqlite3_column_text(q->statement, column);
+}
+
+fr_str fr_query_blob(fr_query *q, int column)
+{
+    const char *at = sqlite3_column_blob(q->statement, column);
+    return (fr_str){ at, at != NULL ? (size_t)sqlite3_column_bytes(q->statement, column) : 0 };
 }
 
 bool fr_query_is_null(fr_query *q, int column)

@@ -49,12 +49,14 @@ void fr_query_bind_i64(fr_query *q, int at, int64_t v);
 void fr_query_bind_f64(fr_query *q, int at, double v);       /* NAN binds NULL */
 void fr_query_bind_text(fr_query *q, int at, const char *v); /* NULL binds NULL */
 void fr_query_bind_str(fr_query *q, int at, fr_str v);
+void fr_query_bind_blob(fr_query *q, int at, fr_str bytes); /* copied; empty, never NULL */
 /** FR_ROW, 0 at the end, or an error. */
 int fr_query_step(fr_query *q, fr_err *err);
 /** Columns from 0. Text is borrowed until the next step. */
 int64_t fr_query_i64(fr_query *q, int column);
 double fr_query_f64(fr_query *q, int column);       /* NULL gives NAN */
 const char *fr_query_text(fr_query *q, int column); /* NULL gives NULL */
+fr_str fr_query_blob(fr_query *q, int column);      /* a text's bytes too; borrowed likewise */
 bool fr_query_is_null(fr_query *q, int column);
 
 #endif
