@@ -29,6 +29,7 @@ typedef struct {
     size_t max_batch;   /* sequences stepped together; 0: 16 */
     size_t step_tokens; /* prompt tokens in one step at most; 0: 256 */
     bool no_prefix_cache;
+    const char *kv; /* format of keys and values: "f32", "f16", "q8_0"; NULL: the model's */
     fr_work_sink work;
 } fr_engine_options;
 
@@ -70,8 +71,8 @@ typedef struct {
      */
     const fr_grammar *grammar;
     uint64_t seed;
-    size_t max_tokens;       /* of the completion; 0: until the context is full */
-    size_t max_length;       /* of prompt and completion together; 0: the context. The sooner ends. */
+    size_t max_tokens; /* of the completion; 0: until the context is full */
+    size_t max_length; /* of prompt and completion together; 0: the context. The sooner ends. */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */
     size_t n_stop;
 } fr_sampling;

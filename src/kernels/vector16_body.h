@@ -640,10 +640,21 @@ static void add(float *y, const float *x, float scale, size_t n)
     }
 }
 
-/* D vectors of a head: the sum over positions of score times value. The last vector of a head may
- * be a part. */
-INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, const float *scores, size_t n,
-                   size_t part, const size_t D, const fr_format format)
+/* 16 values of a position's head from number d on, or `part` of them. */
+INLINE v16 head_values(const uint8_t *row, size_t d, size_t part, const fr_format format)
+{
+    if (format == FR_FORMAT_Q8_0) {
+        const uint8_t *block = row + d / Q8_0_VALUES * Q8_0_BYTES;
+        return v16_mul(v16_set_f16(u16_at(block)), v16_load_i8(block + 2 + d % Q8_0_VALUES));
+    }
+    return part == FR_LANES ? load16(row, d, format) : load16_part(row, d, part, format);
+}
+
+/* D vectors of a head from number `from` on: the sum over positions of score times value. The last
+ * vector of a head may be a part. */
+INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, size_t from,
+                   const float *scores, size_t n, size_t part, const size_t D,
+                   const fr_format format)
 {
     enum { CHAINS = 4 };
     v16 chain[CHAINS][GATHER_WIDE];
@@ -657,14 +668,13 @@ INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, const float
             const uint8_t *at = v + (t + c) * v_row_bytes;
             v16 score = v16_set(scores[t + c]);
             EACH (d, D) {
-                v16 value = part == FR_LANES ? load16(at, d * FR_LANES, format)
-                                             : load16_part(at, 0, part, format);
+                v16 value = head_values(at, from + d * FR_LANES, part, format);
                 chain[c][d] = v16_fma(score, value, chain[c][d]);
             }
         }
     EACH (d, D)
         v16_store_part(
-            out + d * FR_LANES,
+            out + from + d * FR_LANES,
             v16_add(v16_add(chain[0][d], chain[2][d]), v16_add(chain[1][d], chain[3][d])), part);
 }
 
@@ -672,7 +682,9 @@ INLINE void attend_in(float *out, const float *q, const void *k, const void *v, 
                       size_t n, size_t head_dim, float scale, float cap, float *scores,
                       const fr_format format)
 {
-    const size_t value_bytes = format == FR_FORMAT_F32 ? 4 : 2, row_bytes = head_dim * value_bytes;
+    const size_t row_bytes = format == FR_FORMAT_F32   ? head_dim * 4
+                             : format == FR_FORMAT_F16 ? head_dim * 2
+                                                       : head_dim / Q8_0_VALUES * Q8_0_BYTES;
     fr_packed keys = { format, k, n, head_dim, row_bytes };
     linear_in(scores, n, q, head_dim, group, &keys, 0, n, format);
     if (cap > 0) {
@@ -684,11 +696,10 @@ INLINE void attend_in(float *out, const float *q, const void *k, const void *v, 
         size_t d = 0;
         softmax(scores, n, scale);
         for (; d + GATHER_WIDE * FR_LANES <= head_dim; d += GATHER_WIDE * FR_LANES)
-            gather(out + d, at + d * value_bytes, row_bytes, scores, n, FR_LANES, GATHER_WIDE,
-                   format);
+            gather(out, at, row_bytes, d, scores, n, FR_LANES, GATHER_WIDE, format);
         for (; d < head_dim; d += FR_LANES)
-            gather(out + d, at + d * value_bytes, row_bytes, scores, n,
-                   FR_MIN((size_t)FR_LANES, head_dim - d), 1, format);
+            gather(out, at, row_bytes, d, scores, n, FR_MIN((size_t)FR_LANES, head_dim - d), 1,
+                   format);
     }
 }
 
@@ -697,6 +708,8 @@ static void attend(float *out, const float *q, const void *k, const void *v, fr_
 {
     if (format == FR_FORMAT_F32)
         attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F32);
+    else if (format == FR_FORMAT_Q8_0)
+        attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_Q8_0);
     else
         attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F16);
 }
@@ -705,6 +718,10 @@ static void narrow(void *to, fr_format format, const float *from, size_t n)
 {
     if (format == FR_FORMAT_F32) {
         memcpy(to, from, n * sizeof(float));
+        return;
+    }
+    if (format == FR_FORMAT_Q8_0) { /* one rule of rounding for all rows */
+        fr_format_find(format)->from_f32(from, to, n);
         return;
     }
     size_t i = 0;
