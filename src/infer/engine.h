@@ -158,4 +158,12 @@ int fr_engine_score(fr_engine *e, const fr_adapter *adapter, fr_scored *items, s
 int fr_engine_nll(fr_engine *e, fr_str text, size_t window, double *nll_sum, size_t *n_tokens,
                   const fr_progress *progress, fr_err *err);
 
+/**
+ * What each token tells given those before it [nat]: -ln p. With a BOS where the vocabulary has one,
+ * else nats[0] is NAN. Beyond the context each token still has at least half of one before it.
+ *
+ * nats  [n]. Does not disturb what was submitted.
+ */
+int fr_engine_surprise(fr_engine *e, const int32_t *ids, size_t n, double *nats, fr_err *err);
+
 #endif
