@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapt/artifact.h"
 #include "adapt/prompted.h"
 #include "adapt/rung.h"
 #include "base/file.h"
@@ -13,7 +14,7 @@
 
 #define ARTIFACT_LIMIT_BYTES ((size_t)64 << 20)
 
-typedef struct {
+struct fr_artifact {
     json_t *artifact;
     fr_data nothing; /* no rows: what was learnt is in the folder */
     fr_task_metric metric;
@@ -21,18 +22,28 @@ typedef struct {
     fr_task_model model;
     fr_str *labels;
     fr_rung *rung;
-} reused;
+    char *where;
+};
 
 static const char *text_of(const json_t *a, const char *key)
 {
     return json_string_value(json_object_get(a, key));
 }
 
-static void reused_fini(reused *u)
+void fr_artifact_free(fr_artifact *u)
 {
+    if (u == NULL)
+        return;
     fr_rung_free(u->rung);
     free(u->labels);
     json_decref(u->artifact);
+    free(u->where);
+    free(u);
+}
+
+fr_rung *fr_artifact_rung(fr_artifact *a)
+{
+    return a->rung;
 }
 
 static int wrong(const char *path, const char *what, fr_err *err)
@@ -77,7 +88,7 @@ static fr_task_kind kind_of(const char *name)
     return FR_TASK_NONE;
 }
 
-static int take_labels(reused *u, const char *dir, fr_err *err)
+static int take_labels(fr_artifact *u, const char *dir, fr_err *err)
 {
     const json_t *labels = json_object_get(u->artifact, "labels");
     size_t n = json_array_size(labels);
@@ -101,7 +112,7 @@ static size_t count_of(const json_t *a, const char *key)
     return v > 0 && v < 1 << 30 ? (size_t)v : 0;
 }
 
-static int take_prompted(reused *u, const char *dir, fr_err *err)
+static int take_prompted(fr_artifact *u, const char *dir, fr_err *err)
 {
     fr_prompted *p = fr_prompted_of(u->rung);
     const json_t *shots = json_object_get(u->artifact, "shots");
@@ -123,7 +134,7 @@ static int take_prompted(reused *u, const char *dir, fr_err *err)
     return 0;
 }
 
-static int put_together(reused *u, const char *dir, int threads, const fr_progress *progress,
+static int put_together(fr_artifact *u, const char *dir, int threads, const fr_progress *progress,
                         fr_err *err)
 {
     const json_t *a = u->artifact;
@@ -161,19 +172,22 @@ static int put_together(reused *u, const char *dir, int threads, const fr_progre
     return kind->restore != NULL ? kind->restore(r, a, err) : 0;
 }
 
+int fr_artifact_open(const char *dir, int threads, const fr_progress *progress, fr_artifact **out,
+                     fr_err *err)
+{
+    FR_AUTOPTR(fr_artifact) u = FR_NEW(fr_artifact);
+    FR_TRY(read_artifact(dir, &u->where, &u->artifact, err));
+    FR_TRY(put_together(u, u->where, threads, progress, err));
+    FR_TRY(u->rung->kind->open(u->rung, err));
+    *out = u;
+    u = NULL;
+    return 0;
+}
+
 int fr_adapt_answer(const char *dir, int threads, const fr_str *inputs, size_t n, char **answers,
                     const fr_progress *progress, fr_err *err)
 {
-    reused u = { 0 };
-    char *where = NULL;
-    int rc = read_artifact(dir, &where, &u.artifact, err);
-    if (rc == 0)
-        rc = put_together(&u, where, threads, progress, err);
-    if (rc == 0)
-        rc = u.rung->kind->open(u.rung, err);
-    if (rc == 0)
-        rc = u.rung->kind->answer(u.rung, inputs, n, true, answers, err);
-    reused_fini(&u);
-    free(where);
-    return rc;
+    FR_AUTOPTR(fr_artifact) a = NULL;
+    FR_TRY(fr_artifact_open(dir, threads, progress, &a, err));
+    return a->rung->kind->answer(a->rung, inputs, n, true, answers, err);
 }

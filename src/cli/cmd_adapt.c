@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "choose/cascade.h"
 #include "cli/cli.h"
 #include "report/report.h"
 
@@ -228,6 +229,18 @@ static int print_answers(fr_cli *cli, char *const *answers, size_t n)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
+/* What a climb left, or a cascade. */
+static int answer_all(fr_cli *cli, const char *dir, const fr_str *inputs, size_t n, char **answers,
+                      fr_err *err)
+{
+    int threads = (int)fr_arg_i64(cli, "threads", 0);
+    FR_AUTOPTR(fr_cascade) cascade = NULL;
+    if (!fr_cascade_is_in(dir))
+        return fr_adapt_answer(dir, threads, inputs, n, answers, fr_cli_progress(cli, NULL), err);
+    FR_TRY(fr_cascade_open(dir, threads, fr_cli_progress(cli, NULL), &cascade, err));
+    return fr_cascade_answer(cascade, inputs, n, answers, NULL, err);
+}
+
 static int run_answer(fr_cli *cli, const char *dir)
 {
     fr_err err = { 0 };
@@ -246,8 +259,7 @@ static int run_answer(fr_cli *cli, const char *dir)
         inputs[n++] = fr_str_of(input);
     }
     char **answers = FR_NEW_N(char *, n);
-    rc = fr_adapt_answer(dir, (int)fr_arg_i64(cli, "threads", 0), inputs, n, answers,
-                         fr_cli_progress(cli, NULL), &err);
+    rc = answer_all(cli, dir, inputs, n, answers, &err);
     int status = rc == 0 ? print_answers(cli, answers, n) : fr_cli_fail(cli, rc, &err);
     for (size_t i = 0; i < n; i++) {
         free((char *)inputs[i].at);

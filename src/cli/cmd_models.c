@@ -16,22 +16,20 @@ static const fr_option OPTIONS[] = {
     { "license", 0, FR_OPTION_TEXT, "ID", "list: of this licence (apache-2.0)" },
     { "task", 0, FR_OPTION_TEXT, "TAG", "list: for this task (text-generation)" },
     { "max-params", 0, FR_OPTION_TEXT, "N", "list: so many parameters at most (3B, 135M)" },
-    { "context", 0, FR_OPTION_TEXT, "N", "tokens of context: list, needed at least and counted" },
+    { "context", 0, FR_OPTION_TEXT, "N",
+      "tokens: list, needed at least; probe, longest text (2048)" },
     { "type", 0, FR_OPTION_TEXT, "FORMAT", "list: number format of weights (default Q4_K)" },
     { "name", 0, FR_OPTION_TEXT, "TEXT", "list: with this in the name" },
     { "unknown", 0, FR_OPTION_FLAG, NULL, "list: also what does not state what is asked for" },
     { "local", 0, FR_OPTION_FLAG, NULL, "list: files of this machine alone" },
     { "dir", 0, FR_OPTION_LIST, "DIR", "a folder of GGUF files more; several times" },
     { "catalog", 0, FR_OPTION_TEXT, "FILE", "your catalogue (default: models.json of your data)" },
-    { "out", 'o', FR_OPTION_TEXT, "DIR",
-      "evaluate: where its record goes (evaluated/TASK); pull: where files go" },
-    { "hub", 0, FR_OPTION_TEXT, "URL", "pull: of hf: references (HF_ENDPOINT, huggingface.co)" },
-    { "revision", 0, FR_OPTION_TEXT, "REV", "pull: branch, tag or commit (main)" },
-    { "sha256", 0, FR_OPTION_TEXT, "HEX", "pull: the file must have this SHA-256" },
-    { "again", 0, FR_OPTION_FLAG, NULL, "pull: fetch also what is there" },
+    { "out", 'o', FR_OPTION_TEXT, "DIR", "evaluate: where its record goes (evaluated/TASK)" },
     { "strategy", 0, FR_OPTION_TEXT, "WORD", "evaluate: ask by zero-shot, few-shot or rag" },
     { "all", 0, FR_OPTION_FLAG, NULL, "evaluate: do not stop at the first that is enough" },
     { "robust-rows", 0, FR_OPTION_I64, "N", "evaluate: ask N rows in other words (100; 0: none)" },
+    { "only", 0, FR_OPTION_TEXT, "PROBE,…", "probe: these kinds of questions only" },
+    { "items", 0, FR_OPTION_I64, "N", "probe: N questions of a kind (24)" },
     { "measure", 0, FR_OPTION_F64, "S", "a request's figure covers S seconds of work (2)" },
     { "threads", 't', FR_OPTION_I64, "N", "processor threads (default: all)" },
     { "seed", 0, FR_OPTION_I64, "N", "seed of every choice (default 1)" },
@@ -39,10 +37,12 @@ static const fr_option OPTIONS[] = {
     FR_OPTIONS_END,
 };
 
-static const char *const SUBCOMMANDS[] = { "list", "show", "import", "evaluate", "pull", NULL };
-static int (*const FUNCTIONS[])(fr_cli *, fr_err *) = { fr_models_list, fr_models_show,
-                                                        fr_models_import, fr_models_evaluate,
-                                                        fr_models_pull };
+static const char *const SUBCOMMANDS[] = { "list",    "show",  "import",  "evaluate",
+                                           "cascade", "probe", "context", NULL };
+static int (*const FUNCTIONS[])(fr_cli *, fr_err *) = { fr_models_list,    fr_models_show,
+                                                        fr_models_import,  fr_models_evaluate,
+                                                        fr_models_cascade, fr_models_probe,
+                                                        fr_models_context };
 
 char *fr_models_folder(void)
 {
@@ -152,8 +152,8 @@ const fr_command FR_COMMAND_models = {
     .name = "models",
     .run = run,
     .options = OPTIONS,
-    .arguments = "[list | show NAME|FILE | import FILE | evaluate MODEL… TASK.yaml | "
-                 "pull REF]",
+    .arguments = "[list | show NAME|FILE | import FILE | evaluate MODEL… TASK.yaml | cascade SMALL "
+                 "LARGE TASK.yaml]",
     .summary = "choose a model: what there is, what it needs, what it can do",
     .examples =
         "frugal models list --language de --max-params 3B  # German first, then small first\n"
@@ -163,8 +163,8 @@ const fr_command FR_COMMAND_models = {
         "frugal models import README.md  # a model card's front matter\n"
         "frugal models import leaderboard.csv --catalog models.json  # to be committed\n"
         "frugal models evaluate small.gguf large.gguf task.yaml  # smallest first, to the target\n"
-        "frugal models pull hf:OWNER/NAME/model-q4_k_m.gguf  # into the models folder\n"
-        "frugal models pull https://example.org/model.gguf --sha256 HEX  # or it is not kept",
+        "frugal models cascade small.gguf large.gguf task.yaml  # then: frugal adapt --answer "
+        "cascades/TASK",
     .more =
         "The catalogue is the table that comes with frugal (each row with year and source), what\n"
         "you imported, and the GGUF files under $XDG_DATA_HOME/frugal/models and each --dir. What\n"
@@ -177,10 +177,16 @@ const fr_command FR_COMMAND_models = {
         "case,\n"
         "with typos, spaces, other words of the prompt) and efficiency in one table; it stops at\n"
         "the first whose interval reaches the target. Exit status 3: none does.\n\n"
-        "pull fetches an address or hf:OWNER/NAME[/FILE][@REVISION] into\n"
-        "$XDG_DATA_HOME/frugal/models. Without FILE: the one GGUF file, else the safetensors and\n"
-        "tokenizer, to be converted. A lost connection is gone on with, also by a later command;\n"
-        "the SHA-256 that --sha256 or the hub states is checked before the file gets its name.\n"
-        "HF_TOKEN is sent to the hub alone; FRUGAL_OFFLINE=1 asks nobody.",
+        "cascade lets the small model answer and asks the large one where the small one is not "
+        "sure:\n"
+        "the threshold is the least with which rows of train and dev score as with the large one "
+        "alone; quality, "
+        "calls\n"
+        "and cost of all three are measured on eval.\n\n"
+        "probe asks small questions of our own making, drawn by the seed: passage, languages, json "
+        "(asked\n"
+        "for, and held to a grammar), arithmetic by digits, refusal (what lies inside and outside "
+        "of a\n"
+        "subject), instruction, context (a fact at three depths of texts of several lengths).",
     .subcommands = SUBCOMMANDS,
 };
