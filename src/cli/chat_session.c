@@ -72,6 +72,7 @@ int fr_chat_compare(fr_chat *c, const char *path, fr_err *err)
         return 0;
     fr_engine_options options = { .threads = (int)fr_arg_i64(c->cli, "threads", 0),
                                   .max_batch = 1,
+                                  .kv = fr_arg_text(c->cli, "kv", NULL),
                                   .work = fr_run_work(c->work.run) };
     FR_TRY(fr_phase_begin(c->work.run, "load", path, &load, err));
     int rc = fr_engine_open(path, &options, &engine, err);

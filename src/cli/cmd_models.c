@@ -24,7 +24,12 @@ static const fr_option OPTIONS[] = {
     { "local", 0, FR_OPTION_FLAG, NULL, "list: files of this machine alone" },
     { "dir", 0, FR_OPTION_LIST, "DIR", "a folder of GGUF files more; several times" },
     { "catalog", 0, FR_OPTION_TEXT, "FILE", "your catalogue (default: models.json of your data)" },
-    { "out", 'o', FR_OPTION_TEXT, "DIR", "evaluate: where its record goes (evaluated/TASK)" },
+    { "out", 'o', FR_OPTION_TEXT, "DIR",
+      "evaluate: where its record goes (evaluated/TASK); pull: where files go" },
+    { "hub", 0, FR_OPTION_TEXT, "URL", "pull: of hf: references (HF_ENDPOINT, huggingface.co)" },
+    { "revision", 0, FR_OPTION_TEXT, "REV", "pull: branch, tag or commit (main)" },
+    { "sha256", 0, FR_OPTION_TEXT, "HEX", "pull: the file must have this SHA-256" },
+    { "again", 0, FR_OPTION_FLAG, NULL, "pull: fetch also what is there" },
     { "strategy", 0, FR_OPTION_TEXT, "WORD", "evaluate: ask by zero-shot, few-shot or rag" },
     { "all", 0, FR_OPTION_FLAG, NULL, "evaluate: do not stop at the first that is enough" },
     { "robust-rows", 0, FR_OPTION_I64, "N", "evaluate: ask N rows in other words (100; 0: none)" },
@@ -38,11 +43,12 @@ static const fr_option OPTIONS[] = {
 };
 
 static const char *const SUBCOMMANDS[] = { "list",    "show",  "import",  "evaluate",
-                                           "cascade", "probe", "context", NULL };
+                                           "cascade", "probe", "context", "pull",
+                                           NULL };
 static int (*const FUNCTIONS[])(fr_cli *, fr_err *) = { fr_models_list,    fr_models_show,
                                                         fr_models_import,  fr_models_evaluate,
                                                         fr_models_cascade, fr_models_probe,
-                                                        fr_models_context };
+                                                        fr_models_context, fr_models_pull };
 
 char *fr_models_folder(void)
 {
@@ -153,7 +159,7 @@ const fr_command FR_COMMAND_models = {
     .run = run,
     .options = OPTIONS,
     .arguments = "[list | show NAME|FILE | import FILE | evaluate MODEL… TASK.yaml | cascade SMALL "
-                 "LARGE TASK.yaml]",
+                 "LARGE TASK.yaml | probe MODEL | context MODEL TASK.yaml|ROWS | pull REF]",
     .summary = "choose a model: what there is, what it needs, what it can do",
     .examples =
         "frugal models list --language de --max-params 3B  # German first, then small first\n"
@@ -163,8 +169,11 @@ const fr_command FR_COMMAND_models = {
         "frugal models import README.md  # a model card's front matter\n"
         "frugal models import leaderboard.csv --catalog models.json  # to be committed\n"
         "frugal models evaluate small.gguf large.gguf task.yaml  # smallest first, to the target\n"
-        "frugal models cascade small.gguf large.gguf task.yaml  # then: frugal adapt --answer "
-        "cascades/TASK",
+        "frugal models cascade small.gguf large.gguf task.yaml  # a small one that asks a large one\n"
+        "frugal models probe model.gguf --only json,arithmetic,context  # what it can do\n"
+        "frugal models context model.gguf task.yaml  # the least context that it needs\n"
+        "frugal models pull hf:OWNER/NAME/model-q4_k_m.gguf  # into the models folder\n"
+        "frugal models pull https://example.org/model.gguf --sha256 HEX  # or it is not kept",
     .more =
         "The catalogue is the table that comes with frugal (each row with year and source), what\n"
         "you imported, and the GGUF files under $XDG_DATA_HOME/frugal/models and each --dir. What\n"
@@ -177,16 +186,17 @@ const fr_command FR_COMMAND_models = {
         "case,\n"
         "with typos, spaces, other words of the prompt) and efficiency in one table; it stops at\n"
         "the first whose interval reaches the target. Exit status 3: none does.\n\n"
-        "cascade lets the small model answer and asks the large one where the small one is not "
-        "sure:\n"
-        "the threshold is the least with which rows of train and dev score as with the large one "
-        "alone; quality, "
-        "calls\n"
-        "and cost of all three are measured on eval.\n\n"
-        "probe asks small questions of our own making, drawn by the seed: passage, languages, json "
-        "(asked\n"
-        "for, and held to a grammar), arithmetic by digits, refusal (what lies inside and outside "
-        "of a\n"
-        "subject), instruction, context (a fact at three depths of texts of several lengths).",
+        "cascade lets the small model answer and asks the large one where the small one is not\n"
+        "sure: the threshold is the least with which rows of train and dev score as with the large\n"
+        "one alone; quality, calls and cost of all three are measured on eval. Use it with\n"
+        "`frugal adapt --answer cascades/TASK`.\n\n"
+        "probe asks small questions of our own making, drawn by the seed: passage, languages, json\n"
+        "(asked for, and held to a grammar), arithmetic by digits, refusal (what lies inside and\n"
+        "outside of a subject), instruction, context (a fact at three depths of several lengths).\n\n"
+        "pull fetches an address or hf:OWNER/NAME[/FILE][@REVISION] into\n"
+        "$XDG_DATA_HOME/frugal/models. Without FILE: the one GGUF file, else the safetensors and\n"
+        "tokenizer, to be converted. A lost connection is gone on with, also by a later command;\n"
+        "the SHA-256 that --sha256 or the hub states is checked before the file gets its name.\n"
+        "HF_TOKEN is sent to the hub alone; FRUGAL_OFFLINE=1 asks nobody.",
     .subcommands = SUBCOMMANDS,
 };

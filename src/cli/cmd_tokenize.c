@@ -1,5 +1,6 @@
 /* frugal tokenize: what a model's vocabulary makes of a text. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/model_work.h"
 #include "text/utf8.h"
@@ -9,6 +10,9 @@ static const fr_option OPTIONS[] = {
     { "prompt", 'p', FR_OPTION_TEXT, "TEXT", "the text" },
     { "file", 'f', FR_OPTION_TEXT, "FILE", "read the text there (-: stdin, the default)" },
     { "no-special", 0, FR_OPTION_FLAG, NULL, "no BOS or EOS, and control tokens are text" },
+    { "lines", 0, FR_OPTION_TEXT, "text|json",
+      "each line is a text of its own, as it is or as a JSON string: a JSON array of ids for "
+      "each" },
     FR_OPTIONS_END,
 };
 
@@ -55,17 +59,64 @@ static int put(fr_cli *cli, const fr_tokenizer *t, const fr_ids *ids, fr_err *er
                                         : fr_fail(err, FR_E_IO, NULL, "cannot write the output");
 }
 
+/* The text of a line; json: as a JSON string, which *owner owns. */
+static int read_line(fr_str line, size_t number, bool json, json_t **owner, fr_str *text,
+                     fr_err *err)
+{
+    *owner = NULL;
+    *text = line;
+    if (!json)
+        return 0;
+    json_error_t where;
+    *owner = json_loadb(line.at, line.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
+    if (!json_is_string(*owner)) {
+        json_decref(*owner);
+        return fr_fail(err, FR_E_FORMAT, "With --lines json every line is a string in quotes.",
+                       "line %zu is no JSON string", number);
+    }
+    *text = (fr_str){ json_string_value(*owner), json_string_length(*owner) };
+    return 0;
+}
+
+static int put_lines(const fr_tokenizer *t, fr_str rest, bool json, int flags, fr_err *err)
+{
+    FR_AUTO(fr_ids) ids = { 0 };
+    fr_str line, text;
+    if (fr_str_ends(rest, FR_STR("\n")))
+        rest.n--; /* it ends the last line */
+    for (size_t number = 1; fr_str_next(&rest, '\n', &line); number++) {
+        json_t *owner;
+        FR_TRY(read_line(line, number, json, &owner, &text, err));
+        fr_ids_clear(&ids);
+        int rc = fr_tokenizer_encode(t, text, flags, &ids, err);
+        json_decref(owner);
+        if (rc != 0)
+            return rc;
+        putchar('[');
+        for (size_t i = 0; i < ids.n; i++)
+            printf("%s%d", i > 0 ? "," : "", ids.at[i]);
+        puts("]");
+    }
+    return fflush(stdout) == 0 && !ferror(stdout)
+               ? 0
+               : fr_fail_errno(err, NULL, "cannot write the output");
+}
+
 static int tokenize(fr_cli *cli, fr_err *err)
 {
-    const char *model = NULL;
+    const char *model = NULL, *lines = fr_arg_text(cli, "lines", NULL);
     FR_AUTO(fr_buf) text = { 0 };
     FR_AUTO(fr_ids) ids = { 0 };
     FR_AUTOPTR(fr_tokenizer) t = NULL;
     FR_TRY(fr_arg_need_text(cli, "model", &model, err));
+    if (lines != NULL && strcmp(lines, "text") != 0 && strcmp(lines, "json") != 0)
+        return fr_fail(err, FR_E_USAGE, NULL, "--lines takes text or json, not '%s'", lines);
     FR_TRY(fr_text_given(cli, &text, err));
     FR_TRY(fr_model_vocab_open(model, &t, err));
     int flags =
         fr_arg_flag(cli, "no-special") ? FR_ENCODE_PLAIN : FR_ENCODE_BOS | FR_ENCODE_SPECIAL;
+    if (lines != NULL)
+        return put_lines(t, fr_buf_str(&text), lines[0] == 'j', flags, err);
     FR_TRY(fr_tokenizer_encode(t, fr_buf_str(&text), flags, &ids, err));
     return put(cli, t, &ids, err);
 }
@@ -82,7 +133,9 @@ const fr_command FR_COMMAND_tokenize = {
     .options = OPTIONS,
     .arguments = "",
     .summary = "show what a model's vocabulary makes of a text",
-    .examples = "frugal tokenize -m model.gguf -p \"Hello world\"  # one token a line\n"
-                "frugal tokenize -m model.gguf --no-special --json < page.txt  # ids for a program",
+    .examples =
+        "frugal tokenize -m model.gguf -p \"Hello world\"  # one token a line\n"
+        "frugal tokenize -m model.gguf --no-special --json < page.txt  # ids for a program\n"
+        "frugal tokenize -m tokenizer.json --lines text < pages.txt  # ids of each line",
     .more = "In --json, bytes of a token that are no whole character are shown as U+FFFD.",
 };

@@ -10,6 +10,8 @@
 #define FR_OPTIONS_MODEL                                                                           \
     { "model", 'm', FR_OPTION_TEXT, "FILE", "model file (GGUF)" },                                 \
         { "threads", 't', FR_OPTION_I64, "N", "processor threads (default: all)" },                \
+        { "kv", 0, FR_OPTION_TEXT, "FORMAT",                                                       \
+          "keys and values are kept in f32, f16 or q8_0 (default: as the model)" },                \
     {                                                                                              \
         "context", 0, FR_OPTION_I64, "N", "tokens of prompt and answer (default: the model's)"     \
     }

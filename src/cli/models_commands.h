@@ -11,6 +11,7 @@ int fr_models_list(fr_cli *cli, fr_err *err);
 int fr_models_show(fr_cli *cli, fr_err *err);
 int fr_models_import(fr_cli *cli, fr_err *err);
 int fr_models_evaluate(fr_cli *cli, fr_err *err);
+int fr_models_pull(fr_cli *cli, fr_err *err);
 int fr_models_cascade(fr_cli *cli, fr_err *err);
 int fr_models_probe(fr_cli *cli, fr_err *err);
 int fr_models_context(fr_cli *cli, fr_err *err);

@@ -58,12 +58,60 @@ bool fr_endpoint_is_local(const fr_endpoint *e)
     return e->kind->local;
 }
 
+bool fr_endpoint_can_embed(const fr_endpoint *e)
+{
+    return e->kind->embed != NULL;
+}
+
+bool fr_endpoint_can_rank(const fr_endpoint *e)
+{
+    return e->kind->rank != NULL;
+}
+
+int fr_endpoint_mark(fr_endpoint *e, fr_buf *out, fr_err *err)
+{
+    if (e->kind->mark != NULL)
+        return e->kind->mark(e, out, err);
+    fr_buf_put_f(out, "name:%.200s", e->name);
+    return 0;
+}
+
+void fr_embeddings_fini(fr_embeddings *x)
+{
+    free(x->at);
+    *x = (fr_embeddings){ 0 };
+}
+
+int fr_endpoint_embed(fr_endpoint *e, const fr_str *texts, size_t n, fr_embeddings *out,
+                      const fr_progress *progress, fr_err *err)
+{
+    *out = (fr_embeddings){ .n = n };
+    if (e->kind->embed == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, "Name a model file, a server, or a command.",
+                       "'%s' makes no embeddings", e->name);
+    int rc = n > 0 ? e->kind->embed(e, texts, n, out, progress, err) : 0;
+    if (rc != 0)
+        fr_embeddings_fini(out);
+    return rc;
+}
+
+int fr_endpoint_rank(fr_endpoint *e, fr_str query, const fr_str *passages, size_t n, double *scores,
+                     const fr_progress *progress, fr_err *err)
+{
+    if (e->kind->rank == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, "Name a model with a classification head.",
+                       "'%s' does not tell how well a passage answers", e->name);
+    return n > 0 ? e->kind->rank(e, query, passages, n, scores, progress, err) : 0;
+}
+
 int fr_endpoint_ask(fr_endpoint *e, const fr_ask *asks, size_t n, fr_answer *answers,
                     const fr_progress *progress, fr_err *err)
 {
     memset(answers, 0, n * sizeof(*answers));
     if (n == 0)
         return 0;
+    if (e->kind->ask == NULL)
+        return fr_fail(err, FR_E_UNSUPPORTED, NULL, "'%s' answers no prompts", e->name);
     int rc = e->kind->ask(e, asks, n, answers, progress, err);
     for (size_t i = 0; i < n && rc != 0; i++)
         fr_answer_fini(&answers[i]);
@@ -150,4 +198,25 @@ bool same_sampling(const fr_sampling *a, const fr_sampling *b)
     for (size_t i = 0; same && i < a->n_stop; i++)
         same = strcmp(a->stop[i], b->stop[i]) == 0;
     return same;
+}
+
+bool json_read_row(const json_t *list, fr_embeddings *out, size_t at)
+{
+    size_t dim = json_array_size(list);
+    if (dim == 0 || dim > 1 << 20 || (out->dim != 0 && dim != out->dim))
+        return false;
+    if (out->at == NULL) {
+        void *room;
+        if (fr_try_array(out->n, dim * sizeof(float), "embeddings", &room, NULL) != 0)
+            return false;
+        out->at = room;
+        out->dim = dim;
+    }
+    for (size_t d = 0; d < dim; d++) {
+        const json_t *value = json_array_get(list, d);
+        if (!json_is_number(value))
+            return false;
+        out->at[at * dim + d] = (float)json_number_value(value);
+    }
+    return true;
 }

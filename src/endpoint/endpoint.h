@@ -16,6 +16,7 @@
 #define FR_ENDPOINT_ENDPOINT_H
 
 #include "base/progress.h"
+#include "infer/embedder.h"
 #include "infer/engine.h"
 
 typedef struct fr_endpoint fr_endpoint;
@@ -53,6 +54,8 @@ int fr_endpoint_http(const char *base_url, const char *name, fr_endpoint **out, 
  */
 int fr_endpoint_command(const char *shell, const char *cwd, double timeout_s, fr_endpoint **out,
                         fr_err *err);
+/** Embeddings and re-ranking by our engine; it answers no prompts. Borrowed until free. */
+int fr_endpoint_embedder(fr_embedder *embedder, fr_endpoint **out, fr_err *err);
 /**
  * By an address, as task files and experiments write it: http://… or https://… (the HTTP kind), or
  * "command:SHELL LINE" (the command; its folder is cwd, its time limit ten minutes).
@@ -83,5 +86,39 @@ int fr_endpoint_score(fr_endpoint *e, fr_scored *items, size_t n, const fr_progr
 size_t fr_endpoint_count(fr_endpoint *e, fr_str text);
 /** Largest prompt + completion; 0: unknown. */
 size_t fr_endpoint_context(const fr_endpoint *e);
+
+/* --- meaning: embeddings, and how well a passage answers ------------------------------------- */
+
+bool fr_endpoint_can_embed(const fr_endpoint *e);
+bool fr_endpoint_can_rank(const fr_endpoint *e);
+/** What tells its model from others: the file's SHA-256, else kind and name. Appended to out. */
+int fr_endpoint_mark(fr_endpoint *e, fr_buf *out, fr_err *err);
+
+typedef struct {
+    float *at; /* [n][dim], owned */
+    size_t n, dim;
+    size_t tokens; /* computed; 0: it does not say */
+} fr_embeddings;
+void fr_embeddings_fini(fr_embeddings *x);
+FR_AUTO_DEFINE(fr_embeddings);
+/**
+ * Texts to embeddings, in order: by our engine (as the embedder normalizes them), by a server
+ * (POST base_url/embeddings), by a command ({"input": TEXT} in, {"embedding": [numbers]} out, a
+ * line each).
+ *
+ * out     empty; all or none.
+ * Errors  FR_E_UNSUPPORTED it cannot; else as for asking.
+ */
+int fr_endpoint_embed(fr_endpoint *e, const fr_str *texts, size_t n, fr_embeddings *out,
+                      const fr_progress *progress, fr_err *err);
+/**
+ * How well each passage answers a query; higher is better, the scale is the model's: by our engine
+ * with a classification head (its last label), by a server (POST base_url/rerank, as vLLM and
+ * llama-server have it), by a command ({"query", "passage"} in, {"score": number} out).
+ *
+ * scores  [n].
+ */
+int fr_endpoint_rank(fr_endpoint *e, fr_str query, const fr_str *passages, size_t n, double *scores,
+                     const fr_progress *progress, fr_err *err);
 
 #endif

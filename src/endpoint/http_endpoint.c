@@ -5,21 +5,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "endpoint/endpoint_priv.h"
-#include "net/http.h"
+#include "endpoint/http_priv.h"
 
 #define PROMPTS_AT_ONCE 16
 #define TIMEOUT_S       300.0
 #define RETRIES         4
-
-typedef struct {
-    fr_endpoint base;
-    char *base_url;      /* without a slash at the end */
-    char *authorization; /* NULL: no key */
-    fr_http_client *client;
-    bool chat;       /* /completions is not there */
-    bool one_by_one; /* it takes no list of prompts */
-} http_endpoint;
 
 /* What the server says is wrong, out of the forms that servers use. Borrowed from the document. */
 static const char *message_in(const json_t *answer)
@@ -35,7 +25,7 @@ static const char *message_in(const json_t *answer)
     return NULL;
 }
 
-static int refused(const http_endpoint *e, const fr_http_response *got, fr_err *err)
+int http_refused(const http_endpoint *e, const fr_http_response *got, fr_err *err)
 {
     json_t *answer = json_loadb(fr_buf_text(&got->body), got->body.n, 0, NULL);
     const char *said = message_in(answer);
@@ -54,8 +44,8 @@ static int refused(const http_endpoint *e, const fr_http_response *got, fr_err *
     return rc;
 }
 
-static int post(http_endpoint *e, const char *path, json_t *body, fr_http_response *got,
-                const fr_progress *progress, fr_err *err)
+int http_post(http_endpoint *e, const char *path, json_t *body, fr_http_response *got,
+              const fr_progress *progress, fr_err *err)
 {
     const char *headers[] = { "Content-Type: application/json", e->authorization, NULL };
     char *url = fr_dup_f("%s%s", e->base_url, path), *text = json_dumps(body, JSON_COMPACT);
@@ -152,13 +142,14 @@ static int ask_once(http_endpoint *e, const fr_ask *asks, size_t n, fr_answer *a
     FR_AUTO(fr_http_response) got = { 0 };
     json_t *body = body_of(e, asks, n);
     double begin_s = (double)fr_now_monotonic_ns() * 1e-9;
-    int rc = post(e, e->chat ? "/chat/completions" : "/completions", body, &got, progress, err);
+    int rc =
+        http_post(e, e->chat ? "/chat/completions" : "/completions", body, &got, progress, err);
     double duration_s = (double)fr_now_monotonic_ns() * 1e-9 - begin_s;
     json_decref(body);
     *status = rc == 0 ? got.status : 0;
     FR_TRY(rc);
     if (got.status != 200)
-        return refused(e, &got, err);
+        return http_refused(e, &got, err);
     json_error_t why;
     json_t *answer = json_loadb(fr_buf_text(&got.body), got.body.n, 0, &why);
     if (answer == NULL)
@@ -241,7 +232,9 @@ static void http_free(fr_endpoint *base)
 
 int fr_endpoint_http(const char *base_url, const char *name, fr_endpoint **out, fr_err *err)
 {
-    static const endpoint_kind KIND = { .ask = http_ask, .free = http_free };
+    static const endpoint_kind KIND = {
+        .ask = http_ask, .embed = http_embed, .rank = http_rank, .free = http_free
+    };
     *out = NULL;
     if (strncmp(base_url, "http://", 7) != 0 && strncmp(base_url, "https://", 8) != 0)
         return fr_fail(err, FR_E_USAGE, "An endpoint looks like http://localhost:8000/v1.",

@@ -48,6 +48,14 @@ static void find_ends(fr_engine *e)
     }
 }
 
+static double token_bytes(const fr_engine *e)
+{
+    const fr_shape *s = fr_model_shape(e->model);
+    const fr_format_row *f = fr_format_find(e->kv_format);
+    double values = 2 * (double)s->n_layers * (double)(s->n_kv_heads * s->head_dim);
+    return fmax(values * (double)f->block_bytes / (double)f->block_values, 1);
+}
+
 /* As many sequences as were asked for; unasked, no more than a quarter of the memory holds. */
 static size_t choose_slots(const fr_engine *e, const fr_engine_options *o)
 {
@@ -56,8 +64,7 @@ static size_t choose_slots(const fr_engine *e, const fr_engine_options *o)
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     if (pages <= 0 || page <= 0)
         return DEFAULT_BATCH;
-    double fits = (double)pages * (double)page / 4 / (double)e->context /
-                  (double)FR_MAX(fr_shape_kv_bytes_per_token(fr_model_shape(e->model)), 1u);
+    double fits = (double)pages * (double)page / 4 / (double)e->context / token_bytes(e);
     return fits < 1 ? 1 : fits > DEFAULT_BATCH ? DEFAULT_BATCH : (size_t)fits;
 }
 
@@ -84,11 +91,16 @@ int fr_engine_new(fr_model *model, const fr_engine_options *options, fr_engine *
         return fr_fail(err, FR_E_USAGE, "At most 4096 sequences and 1048576 tokens a step.",
                        "a batch of %zu sequences with %zu prompt tokens a step is too large",
                        o->max_batch, e->step_tokens);
+    const fr_format_row *kv = o->kv != NULL ? fr_format_by_name(o->kv) : NULL;
+    if (o->kv != NULL && kv == NULL)
+        return fr_fail(err, FR_E_USAGE, "They are kept in f32, f16 or q8_0.",
+                       "no format '%s' for keys and values", o->kv);
+    e->kv_format = kv != NULL ? kv->format : shape->kv_format;
     e->n_slots = choose_slots(e, o);
     size_t affordable = LOGITS_BYTES / sizeof(float) / shape->n_vocab;
     e->logits_max = FR_MAX(e->n_slots, FR_MIN(affordable, e->step_tokens));
     FR_TRY(fr_pool_new(o->threads, &e->pool, err));
-    FR_TRY(fr_kv_new(model, e->n_slots, e->context, &e->kv, err));
+    FR_TRY(fr_kv_new_in(model, e->n_slots, e->context, e->kv_format, &e->kv, err));
     fr_kv_listen(e->kv, e->work);
     e->slots = FR_NEW_N(fr_slot, e->n_slots);
     e->rows_max = e->step_tokens + e->n_slots;

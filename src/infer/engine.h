@@ -29,6 +29,7 @@ typedef struct {
     size_t max_batch;   /* sequences stepped together; 0: 16 */
     size_t step_tokens; /* prompt tokens in one step at most; 0: 256 */
     bool no_prefix_cache;
+    const char *kv; /* format of keys and values: "f32", "f16", "q8_0"; NULL: the model's */
     fr_work_sink work;
 } fr_engine_options;
 
@@ -70,8 +71,8 @@ typedef struct {
      */
     const fr_grammar *grammar;
     uint64_t seed;
-    size_t max_tokens;       /* of the completion; 0: until the context is full */
-    size_t max_length;       /* of prompt and completion together; 0: the context. The sooner ends. */
+    size_t max_tokens; /* of the completion; 0: until the context is full */
+    size_t max_length; /* of prompt and completion together; 0: the context. The sooner ends. */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */
     size_t n_stop;
 } fr_sampling;
@@ -156,5 +157,13 @@ int fr_engine_score(fr_engine *e, const fr_adapter *adapter, fr_scored *items, s
  */
 int fr_engine_nll(fr_engine *e, fr_str text, size_t window, double *nll_sum, size_t *n_tokens,
                   const fr_progress *progress, fr_err *err);
+
+/**
+ * What each token tells given those before it [nat]: -ln p. With a BOS where the vocabulary has one,
+ * else nats[0] is NAN. Beyond the context each token still has at least half of one before it.
+ *
+ * nats  [n]. Does not disturb what was submitted.
+ */
+int fr_engine_surprise(fr_engine *e, const int32_t *ids, size_t n, double *nats, fr_err *err);
 
 #endif

@@ -96,6 +96,7 @@ struct fr_engine {
     fr_kv *kv;
     fr_work_sink work;
     double load_s;
+    fr_format kv_format;
     size_t context, step_tokens, logits_max;
     bool no_prefix_cache;
     bool *ends;        /* [n_vocab] tokens that end a completion */

@@ -216,7 +216,7 @@ static void tell(fr_engine *e, const plan *p, int64_t start_ns, int64_t end_ns)
                             .device = "cpu",
                             .bytes = (double)fr_model_weight_bytes(e->model),
                             .parts = e->parts };
-    size_t kv_bytes = fr_shape_kv_bytes_per_token(fr_model_shape(e->model));
+    size_t kv_bytes = fr_kv_bytes_per_token(e->kv);
     for (size_t r = 0; r < p->n_rows; r++)
         event.flops += e->row_of[r].flops;
     double step_s = (double)(end_ns - start_ns) * 1e-9;

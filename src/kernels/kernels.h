@@ -80,13 +80,14 @@ typedef struct fr_kernels {
      * Attention of one position and one key-value head, arXiv:1706.03762.
      *
      * out, q  [group][head_dim] f32: the query heads that share this key-value head.
-     * k, v    [n][head_dim] in `format` (F32 or F16): positions 0…n-1, all of them attended.
+     * k, v    [n][head_dim] in `format` (F32, F16, or Q8_0: heads of whole blocks): positions
+     *         0…n-1, all of them attended.
      * cap     0: none; else scores are cap · tanh(score · scale / cap).
      * scores  [group][n] f32, scratch.
      */
     void (*attend)(float *out, const float *q, const void *k, const void *v, fr_format format,
                    size_t group, size_t n, size_t head_dim, float scale, float cap, float *scores);
-    /** F32 (copy) or F16 (round to nearest even) from f32. */
+    /** F32 (copy), F16 (round to nearest even) or Q8_0 (whole blocks) from f32. */
     void (*narrow)(void *to, fr_format format, const float *from, size_t n);
     /** The exponential that softmax and silu_mul use: FR_EXP_BOUND; 0 below −87.33. */
     void (*exp)(float *y, const float *x, size_t n);

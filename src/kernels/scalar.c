@@ -108,7 +108,8 @@ static void attend(float *out, const float *q, const void *k, const void *v, fr_
                    size_t group, size_t n, size_t head_dim, float scale, float cap, float *scores)
 {
     const fr_format_row *row = fr_format_find(format);
-    fr_packed keys = { format, k, n, head_dim, head_dim * row->block_bytes };
+    const size_t row_bytes = head_dim / row->block_values * row->block_bytes;
+    fr_packed keys = { format, k, n, head_dim, row_bytes };
     linear(scores, n, q, head_dim, group, &keys, 0, n);
     if (cap > 0) {
         fr_cap_scores(&fr_kernels_scalar, scores, group * n, scale, cap);
@@ -117,10 +118,12 @@ static void attend(float *out, const float *q, const void *k, const void *v, fr_
     for (size_t g = 0; g < group; g++) {
         softmax(scores + g * n, n, scale);
         for (size_t d = 0; d < head_dim; d++) {
-            float chain[4] = { 0 }, value;
+            float chain[4] = { 0 }, block[32];
             for (size_t t = 0; t < n; t++) {
-                row->to_f32((const uint8_t *)v + (t * head_dim + d) * row->block_bytes, &value, 1);
-                chain[t % 4] = fmaf(scores[g * n + t], value, chain[t % 4]);
+                row->to_f32((const uint8_t *)v + t * row_bytes +
+                                d / row->block_values * row->block_bytes,
+                            block, row->block_values);
+                chain[t % 4] = fmaf(scores[g * n + t], block[d % row->block_values], chain[t % 4]);
             }
             out[g * head_dim + d] = (chain[0] + chain[2]) + (chain[1] + chain[3]);
         }

@@ -68,7 +68,7 @@ INLINE v16 load16_part(const uint8_t *row, size_t i, size_t n, fr_format format)
  * Where they lie is in packed_blocks.h. Sixteen bytes are shifted as 16-bit numbers and masked. A
  * product of scale and code is exact, so a fused step that subtracts gives the bits of format.h. */
 
-enum { NIBBLE_VALUES = 32, NIBBLE_BYTES = 18, SUPER_VALUES = 256, SUPER_PART = 64 };
+enum { SMALL_VALUES = 32, SUPER_VALUES = 256, SUPER_PART = 64 };
 
 typedef uint16_t w8 FR_VECTOR(16);
 
@@ -85,28 +85,80 @@ INLINE b16 b16_bits(b16 b, int from, uint8_t mask)
     return (b16)((w8)b >> from) & mask;
 }
 
-INLINE bool is_nibbles(fr_format format)
+/* Blocks of 32 codes of four bits, or five; 0: another format. */
+INLINE size_t small_bytes(fr_format format)
 {
-    return format == FR_FORMAT_Q4_0 || format == FR_FORMAT_IQ4_NL;
+    return format == FR_FORMAT_Q4_0 || format == FR_FORMAT_IQ4_NL ? 18
+           : format == FR_FORMAT_Q4_1                             ? 20
+           : format == FR_FORMAT_Q5_0                             ? 22
+           : format == FR_FORMAT_Q5_1                             ? 24
+                                                                  : 0;
 }
 
-INLINE bool is_super(fr_format format)
+/* Blocks of 256 codes; 0: another format. */
+INLINE size_t super_bytes(fr_format format)
 {
-    return format == FR_FORMAT_Q4_K || format == FR_FORMAT_Q5_K || format == FR_FORMAT_Q6_K;
+    return format == FR_FORMAT_Q2_K     ? 84
+           : format == FR_FORMAT_Q3_K   ? 110
+           : format == FR_FORMAT_IQ4_XS ? 136
+           : format == FR_FORMAT_Q4_K   ? 144
+           : format == FR_FORMAT_Q5_K   ? 176
+           : format == FR_FORMAT_Q6_K   ? 210
+                                        : 0;
 }
 
-/* The 32 codes of a block of nibbles. */
+/* Something is added to each product of scale and code. */
+INLINE bool adds(fr_format format)
+{
+    return format == FR_FORMAT_Q4_1 || format == FR_FORMAT_Q5_1 || format == FR_FORMAT_Q2_K ||
+           format == FR_FORMAT_Q4_K || format == FR_FORMAT_Q5_K;
+}
+
+INLINE b16 levels_of(b16 index)
+{
+    return b16_look_up(b16_load((const uint8_t *)FR_IQ4_LEVELS), index);
+}
+
+/* Sixteen bits from `at`, bit i as 16 in byte i. */
+INLINE b16 fifth_bits(const uint8_t *at)
+{
+    static const uint8_t BYTE[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1 },
+                         BIT[16] = { 1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128 };
+    b16 two = { at[0], at[1] };
+    const b16 bit = b16_load(BIT);
+    return (b16)((b16_look_up(two, b16_load(BYTE)) & bit) == bit) & 16;
+}
+
+/* The 32 codes of a small block. */
 INLINE void unpack32(const uint8_t *block, v16 code[2], fr_format format)
 {
-    const b16 b = b16_load(block + 2), low = b & 15, high = b16_bits(b, 4, 15);
-    if (format == FR_FORMAT_IQ4_NL) {
-        const b16 levels = b16_load((const uint8_t *)FR_IQ4_LEVELS);
-        code[0] = v16_of_i8(b16_look_up(levels, low));
-        code[1] = v16_of_i8(b16_look_up(levels, high));
-    } else {
-        code[0] = v16_of_i8(low - 8);
-        code[1] = v16_of_i8(high - 8);
+    const b16 b = b16_load(block + small_bytes(format) - 16);
+    b16 low = b & 15, high = b16_bits(b, 4, 15);
+    if (format == FR_FORMAT_Q5_0 || format == FR_FORMAT_Q5_1) {
+        const uint8_t *fifth = block + small_bytes(format) - 20;
+        low |= fifth_bits(fifth);
+        high |= fifth_bits(fifth + 2);
     }
+    if (format == FR_FORMAT_IQ4_NL) {
+        low = levels_of(low);
+        high = levels_of(high);
+    } else if (!adds(format)) {
+        const uint8_t middle = format == FR_FORMAT_Q5_0 ? 16 : 8;
+        low -= middle;
+        high -= middle;
+    }
+    code[0] = v16_of_i8(low);
+    code[1] = v16_of_i8(high);
+}
+
+/* The 32 weights of a small block. */
+INLINE void weights32(const uint8_t *block, v16 weight[2], fr_format format)
+{
+    const v16 scale = v16_set_f16(u16_at(block));
+    unpack32(block, weight, format);
+    EACH (k, 2)
+        weight[k] = adds(format) ? v16_fma(scale, weight[k], v16_set_f16(u16_at(block + 2)))
+                                 : v16_mul(scale, weight[k]);
 }
 
 /* Codes 64 · part … of a block of 256. */
@@ -121,6 +173,24 @@ INLINE void unpack64(const uint8_t *block, size_t part, v16 code[4], fr_format f
         }
         return;
     }
+    if (format == FR_FORMAT_Q2_K || format == FR_FORMAT_Q3_K) {
+        const uint8_t *pairs = block + (format == FR_FORMAT_Q2_K ? 16 : 32) + part / 2 * 32;
+        EACH (k, 4) {
+            const int run = (int)(2 * part + k / 2);
+            b16 c = b16_bits(b16_load(pairs + k % 2 * 16), run % 4 * 2, 3);
+            if (format == FR_FORMAT_Q3_K)
+                c = (c | b16_bits(b16_load(block + k % 2 * 16), run, 1) << 2) - 4;
+            code[k] = v16_of_i8(c);
+        }
+        return;
+    }
+    if (format == FR_FORMAT_IQ4_XS) {
+        EACH (k, 4) {
+            const b16 b = b16_load(block + 8 + part * 32 + k / 2 * 16);
+            code[k] = v16_of_i8(levels_of(k % 2 == 0 ? b & 15 : b16_bits(b, 4, 15)));
+        }
+        return;
+    }
     const uint8_t *at = block + (format == FR_FORMAT_Q4_K ? 16 : 48) + part * 32;
     EACH (k, 4) {
         const b16 b = b16_load(at + k % 2 * 16);
@@ -131,13 +201,48 @@ INLINE void unpack64(const uint8_t *block, size_t part, v16 code[4], fr_format f
     }
 }
 
-/* Scales of a block of 256, and what is added: of Q4_K and Q5_K, the negated leasts from plus[8]
- * on.
- */
+/* Six bits of 16 scales, 32 too high: of Q3_K, then of the 8 of IQ4_XS. */
+INLINE void scales_q3_k(const uint8_t *at, uint32_t bytes[4])
+{
+    uint32_t six[3];
+    memcpy(six, at, sizeof(six));
+    bytes[0] = (six[0] & 0x0f0f0f0f) | (six[2] & 0x03030303) << 4;
+    bytes[1] = (six[1] & 0x0f0f0f0f) | (six[2] >> 2 & 0x03030303) << 4;
+    bytes[2] = (six[0] >> 4 & 0x0f0f0f0f) | (six[2] >> 4 & 0x03030303) << 4;
+    bytes[3] = (six[1] >> 4 & 0x0f0f0f0f) | (six[2] >> 6 & 0x03030303) << 4;
+}
+
+INLINE void scales_iq4_xs(const uint8_t *block, uint8_t bytes[16])
+{
+    const unsigned high = u16_at(block + 2);
+    EACH (g, 8)
+        bytes[g] = (uint8_t)((block[4 + g / 2] >> (g % 2 * 4) & 15) | (high >> (2 * g) & 3) << 4);
+    memset(bytes + 8, 0, 8);
+}
+
+/* Scales of a block of 256, and what is added: of Q2_K, the negated leasts; of Q4_K and Q5_K, from
+ * plus[8] on. */
 INLINE void scales256(const uint8_t *block, float scale[16], float plus[16], fr_format format)
 {
     if (format == FR_FORMAT_Q6_K) {
         v16_store(scale, v16_mul(v16_set_f16(u16_at(block + 208)), v16_load_i8(block + 192)));
+        return;
+    }
+    if (format == FR_FORMAT_Q2_K) {
+        const b16 b = b16_load(block);
+        const v16 least = v16_negative(v16_set_f16(u16_at(block + 82)));
+        v16_store(scale, v16_mul(v16_set_f16(u16_at(block + 80)), v16_of_i8(b & 15)));
+        v16_store(plus, v16_mul(least, v16_of_i8(b16_bits(b, 4, 15))));
+        return;
+    }
+    if (format == FR_FORMAT_Q3_K || format == FR_FORMAT_IQ4_XS) {
+        uint32_t bytes[4];
+        if (format == FR_FORMAT_Q3_K)
+            scales_q3_k(block + 96, bytes);
+        else
+            scales_iq4_xs(block, (uint8_t *)bytes);
+        const v16 d = v16_set_f16(u16_at(block + (format == FR_FORMAT_Q3_K ? 108 : 0)));
+        v16_store(scale, v16_mul(d, v16_of_i8(b16_load((const uint8_t *)bytes) - 32)));
         return;
     }
     uint32_t six[3], bytes[4];
@@ -155,32 +260,32 @@ INLINE void scales256(const uint8_t *block, float scale[16], float plus[16], fr_
 INLINE v16 weight64(v16 code, const float *scale, const float *plus, size_t part, size_t k,
                     fr_format format)
 {
-    if (format == FR_FORMAT_Q6_K)
-        return v16_mul(v16_set(scale[4 * part + k]), code);
-    const size_t group = 2 * part + k / 2;
-    return v16_fma(v16_set(scale[group]), code, v16_set(plus[8 + group]));
+    /* groups of 16, or of 32 */
+    const bool sixteen =
+        format == FR_FORMAT_Q6_K || format == FR_FORMAT_Q2_K || format == FR_FORMAT_Q3_K;
+    const size_t group = sixteen ? 4 * part + k : 2 * part + k / 2;
+    if (!adds(format))
+        return v16_mul(v16_set(scale[group]), code);
+    return v16_fma(v16_set(scale[group]), code, v16_set(plus[sixteen ? group : 8 + group]));
 }
 
 /* Adds one row's products with O rows of packed weights. */
 INLINE void sum_packed(v16 *sum, const float *x, const uint8_t *w, size_t row_bytes, size_t n_in,
                        const size_t O, const fr_format format)
 {
-    if (is_nibbles(format)) {
-        for (size_t i = 0; i < n_in; i += NIBBLE_VALUES, w += NIBBLE_BYTES) {
+    if (small_bytes(format) != 0) {
+        for (size_t i = 0; i < n_in; i += SMALL_VALUES, w += small_bytes(format)) {
             const v16 first = v16_load(x + i), second = v16_load(x + i + FR_LANES);
             EACH (o, O) {
-                const uint8_t *block = w + o * row_bytes;
-                const v16 scale = v16_set_f16(u16_at(block));
-                v16 code[2];
-                unpack32(block, code, format);
-                sum[o] = v16_fma(first, v16_mul(scale, code[0]), sum[o]);
-                sum[o] = v16_fma(second, v16_mul(scale, code[1]), sum[o]);
+                v16 weight[2];
+                weights32(w + o * row_bytes, weight, format);
+                sum[o] = v16_fma(first, weight[0], sum[o]);
+                sum[o] = v16_fma(second, weight[1], sum[o]);
             }
         }
         return;
     }
-    const size_t bytes = format == FR_FORMAT_Q4_K ? 144 : format == FR_FORMAT_Q5_K ? 176 : 210;
-    for (size_t i = 0; i < n_in; i += SUPER_VALUES, w += bytes) {
+    for (size_t i = 0; i < n_in; i += SUPER_VALUES, w += super_bytes(format)) {
         float scale[ONE_OUTS][16] FR_ALIGNED(64), plus[ONE_OUTS][16] FR_ALIGNED(64);
         EACH (o, O)
             scales256(w + o * row_bytes, scale[o], plus[o], format);
@@ -200,18 +305,16 @@ INLINE void sum_packed(v16 *sum, const float *x, const uint8_t *w, size_t row_by
 /* A row of packed weights as f32. */
 INLINE void expand_packed(float *to, const uint8_t *w, size_t n_in, const fr_format format)
 {
-    if (is_nibbles(format)) {
-        for (size_t i = 0; i < n_in; i += NIBBLE_VALUES, w += NIBBLE_BYTES) {
-            const v16 scale = v16_set_f16(u16_at(w));
-            v16 code[2];
-            unpack32(w, code, format);
-            v16_store(to + i, v16_mul(scale, code[0]));
-            v16_store(to + i + FR_LANES, v16_mul(scale, code[1]));
+    if (small_bytes(format) != 0) {
+        for (size_t i = 0; i < n_in; i += SMALL_VALUES, w += small_bytes(format)) {
+            v16 weight[2];
+            weights32(w, weight, format);
+            v16_store(to + i, weight[0]);
+            v16_store(to + i + FR_LANES, weight[1]);
         }
         return;
     }
-    const size_t bytes = format == FR_FORMAT_Q4_K ? 144 : format == FR_FORMAT_Q5_K ? 176 : 210;
-    for (size_t i = 0; i < n_in; i += SUPER_VALUES, w += bytes) {
+    for (size_t i = 0; i < n_in; i += SUPER_VALUES, w += super_bytes(format)) {
         float scale[16] FR_ALIGNED(64), plus[16] FR_ALIGNED(64);
         scales256(w, scale, plus, format);
         for (size_t part = 0; part < SUPER_VALUES / SUPER_PART; part++) {
@@ -235,7 +338,7 @@ INLINE void tile(float *y, size_t y_stride, const float *x, size_t x_stride, con
     EACH (r, R)
         EACH (o, O)
             sum[r][o] = v16_zero();
-    if (is_nibbles(format) || is_super(format)) {
+    if (small_bytes(format) != 0 || super_bytes(format) != 0) {
         EACH (r, R)
             sum_packed(sum[r], x + r * x_stride, w, row_bytes, n_in, O, format);
     } else if (format == FR_FORMAT_Q8_0) {
@@ -337,7 +440,7 @@ INLINE void expand(float *to, const fr_packed *w, size_t first, size_t end, cons
     for (size_t o = first; o < end; o++, to += w->n_in) {
         const uint8_t *row = w->data + o * w->row_bytes;
         size_t i = 0;
-        if (is_nibbles(format) || is_super(format)) {
+        if (small_bytes(format) != 0 || super_bytes(format) != 0) {
             expand_packed(to, row, w->n_in, format);
         } else if (format == FR_FORMAT_Q8_0) {
             for (; i < w->n_in; i += Q8_0_VALUES, row += Q8_0_BYTES) {
@@ -390,27 +493,6 @@ INLINE void linear_in(float *y, size_t y_stride, const float *x, size_t x_stride
         strips(y, y_stride, x, x_stride, rows, w, from, FR_MIN(from + block, end), format);
 }
 
-/* Formats without a case of their own are unpacked as format.h says, a block of outputs at a time;
- * rows too long for the buffer are the specification's. */
-static void linear_by_table(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
-                            const fr_packed *w, size_t first, size_t end)
-{
-    float values[EXPANDED_BYTES / sizeof(float)] FR_ALIGNED(64);
-    const fr_format_row *format = fr_format_find(w->format);
-    const size_t row_bytes = w->n_in * sizeof(float);
-    if (row_bytes > EXPANDED_BYTES) {
-        fr_kernels_scalar.linear(y, y_stride, x, x_stride, rows, w, first, end);
-        return;
-    }
-    const size_t block = FR_MAX((size_t)EXPAND_AT_ONCE_BYTES / row_bytes, (size_t)1);
-    for (size_t from = first; from < end; from += block) {
-        size_t to = FR_MIN(from + block, end);
-        fr_packed plain = { FR_FORMAT_F32, (const uint8_t *)values, to - from, w->n_in, row_bytes };
-        format->to_f32(w->data + from * w->row_bytes, values, (to - from) * w->n_in);
-        strips(y + from, y_stride, x, x_stride, rows, &plain, 0, to - from, FR_FORMAT_F32);
-    }
-}
-
 /* Packed formats: one row unpacks in registers, more share a block that is unpacked once. */
 INLINE void linear_packed(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                           const fr_packed *w, size_t first, size_t end, const fr_format format)
@@ -446,12 +528,18 @@ static void linear(float *y, size_t y_stride, const float *x, size_t x_stride, s
         linear_in(y, y_stride, x, x_stride, rows, w, first, end, FR_FORMAT_Q8_0);
         break;
         PACKED_CASE(Q4_0);
+        PACKED_CASE(Q4_1);
+        PACKED_CASE(Q5_0);
+        PACKED_CASE(Q5_1);
         PACKED_CASE(IQ4_NL);
+        PACKED_CASE(IQ4_XS);
+        PACKED_CASE(Q2_K);
+        PACKED_CASE(Q3_K);
         PACKED_CASE(Q4_K);
         PACKED_CASE(Q5_K);
         PACKED_CASE(Q6_K);
     default:
-        linear_by_table(y, y_stride, x, x_stride, rows, w, first, end);
+        fr_kernels_scalar.linear(y, y_stride, x, x_stride, rows, w, first, end);
         break;
     }
 }
@@ -552,10 +640,21 @@ static void add(float *y, const float *x, float scale, size_t n)
     }
 }
 
-/* D vectors of a head: the sum over positions of score times value. The last vector of a head may
- * be a part. */
-INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, const float *scores, size_t n,
-                   size_t part, const size_t D, const fr_format format)
+/* 16 values of a position's head from number d on, or `part` of them. */
+INLINE v16 head_values(const uint8_t *row, size_t d, size_t part, const fr_format format)
+{
+    if (format == FR_FORMAT_Q8_0) {
+        const uint8_t *block = row + d / Q8_0_VALUES * Q8_0_BYTES;
+        return v16_mul(v16_set_f16(u16_at(block)), v16_load_i8(block + 2 + d % Q8_0_VALUES));
+    }
+    return part == FR_LANES ? load16(row, d, format) : load16_part(row, d, part, format);
+}
+
+/* D vectors of a head from number `from` on: the sum over positions of score times value. The last
+ * vector of a head may be a part. */
+INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, size_t from,
+                   const float *scores, size_t n, size_t part, const size_t D,
+                   const fr_format format)
 {
     enum { CHAINS = 4 };
     v16 chain[CHAINS][GATHER_WIDE];
@@ -569,14 +668,13 @@ INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, const float
             const uint8_t *at = v + (t + c) * v_row_bytes;
             v16 score = v16_set(scores[t + c]);
             EACH (d, D) {
-                v16 value = part == FR_LANES ? load16(at, d * FR_LANES, format)
-                                             : load16_part(at, 0, part, format);
+                v16 value = head_values(at, from + d * FR_LANES, part, format);
                 chain[c][d] = v16_fma(score, value, chain[c][d]);
             }
         }
     EACH (d, D)
         v16_store_part(
-            out + d * FR_LANES,
+            out + from + d * FR_LANES,
             v16_add(v16_add(chain[0][d], chain[2][d]), v16_add(chain[1][d], chain[3][d])), part);
 }
 
@@ -584,7 +682,9 @@ INLINE void attend_in(float *out, const float *q, const void *k, const void *v, 
                       size_t n, size_t head_dim, float scale, float cap, float *scores,
                       const fr_format format)
 {
-    const size_t value_bytes = format == FR_FORMAT_F32 ? 4 : 2, row_bytes = head_dim * value_bytes;
+    const size_t row_bytes = format == FR_FORMAT_F32   ? head_dim * 4
+                             : format == FR_FORMAT_F16 ? head_dim * 2
+                                                       : head_dim / Q8_0_VALUES * Q8_0_BYTES;
     fr_packed keys = { format, k, n, head_dim, row_bytes };
     linear_in(scores, n, q, head_dim, group, &keys, 0, n, format);
     if (cap > 0) {
@@ -596,11 +696,10 @@ INLINE void attend_in(float *out, const float *q, const void *k, const void *v, 
         size_t d = 0;
         softmax(scores, n, scale);
         for (; d + GATHER_WIDE * FR_LANES <= head_dim; d += GATHER_WIDE * FR_LANES)
-            gather(out + d, at + d * value_bytes, row_bytes, scores, n, FR_LANES, GATHER_WIDE,
-                   format);
+            gather(out, at, row_bytes, d, scores, n, FR_LANES, GATHER_WIDE, format);
         for (; d < head_dim; d += FR_LANES)
-            gather(out + d, at + d * value_bytes, row_bytes, scores, n,
-                   FR_MIN((size_t)FR_LANES, head_dim - d), 1, format);
+            gather(out, at, row_bytes, d, scores, n, FR_MIN((size_t)FR_LANES, head_dim - d), 1,
+                   format);
     }
 }
 
@@ -609,6 +708,8 @@ static void attend(float *out, const float *q, const void *k, const void *v, fr_
 {
     if (format == FR_FORMAT_F32)
         attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F32);
+    else if (format == FR_FORMAT_Q8_0)
+        attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_Q8_0);
     else
         attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F16);
 }
@@ -617,6 +718,10 @@ static void narrow(void *to, fr_format format, const float *from, size_t n)
 {
     if (format == FR_FORMAT_F32) {
         memcpy(to, from, n * sizeof(float));
+        return;
+    }
+    if (format == FR_FORMAT_Q8_0) { /* one rule of rounding for all rows */
+        fr_format_find(format)->from_f32(from, to, n);
         return;
     }
     size_t i = 0;

@@ -291,7 +291,7 @@ static void store_keys_and_values(const walk *w, const fr_op *op, size_t layer)
     step *s = w->s;
     const fr_shape *shape = &s->m->shape;
     size_t row, end_row, first_head, end_head, dim = shape->head_dim;
-    size_t bytes = dim * fr_format_find(s->kv->format)->block_bytes;
+    size_t bytes = s->kv->row_bytes;
     const fr_value from[2] = { op->in2, op->in3 };
     share_heads(w, s->n, &row, &end_row, &first_head, &end_head);
     for (; row < end_row; row++)
@@ -314,7 +314,7 @@ static void attend_head(const walk *w, const fr_op *op, size_t layer, size_t liv
     size_t at = live * s->width[op->in] + head * group * dim;
     size_t end = shape->looks_ahead ? s->kv->next[row->sequence] : (size_t)row->position + 1;
     size_t first = fr_shape_is_local(shape, layer) && end > shape->window ? end - shape->window : 0;
-    size_t skip = first * dim * fr_format_find(s->kv->format)->block_bytes;
+    size_t skip = first * s->kv->row_bytes;
     s->k->attend(s->value[op->out] + at, s->value[op->in] + at,
                  kv_at(s->kv, row->sequence, layer, 0, head) + skip,
                  kv_at(s->kv, row->sequence, layer, 1, head) + skip, s->kv->format, group,
@@ -555,7 +555,7 @@ static void weigh_op(const walk *w, const fr_op *op, size_t layer, fr_op_event *
                                             : (double)s->rows[s->live[r]].position + 1;
         positions /= (double)w->threads;
         e->flops = 4.0 * positions * (double)(shape->n_heads * shape->head_dim);
-        e->bytes = positions * (double)fr_shape_kv_bytes_per_token(shape) / (double)shape->n_layers;
+        e->bytes = positions * (double)fr_kv_bytes_per_token(s->kv) / (double)shape->n_layers;
     }
 }
 

@@ -17,17 +17,40 @@ struct fr_hf_folder {
     size_t n_tensors;
 };
 
+/* Integers of more than 18 digits, which some files have where they mean "no limit"
+ * (model_max_length), become the largest of 18. */
+static void cut_long_numbers(char *text, size_t n)
+{
+    bool quoted = false;
+    for (size_t i = 0, run; i < n; i += run + 1) {
+        run = 0;
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        while (!quoted && i + run < n && text[i + run] >= '0' && text[i + run] <= '9')
+            run++;
+        if (run > 18 && (i + run == n || strchr(".eE", text[i + run]) == NULL)) {
+            memset(text + i, '9', 18);
+            memset(text + i + 18, ' ', run - 18);
+        }
+        run = run > 0 ? run - 1 : 0;
+    }
+}
+
 int fr_hf_json(const char *folder, const char *name, json_t **out, fr_err *err)
 {
     char *path = fr_path_join(folder, name);
     FR_AUTO(fr_buf) text = { .limit_bytes = JSON_MOST_BYTES };
-    json_error_t where;
+    json_error_t where = { .text = "it is empty" };
     int rc = 0;
     *out = NULL;
     if (fr_file_exists(path)) {
         rc = fr_file_read(path, JSON_MOST_BYTES, &text, err);
-        if (rc == 0)
-            *out = json_loadb(fr_buf_text(&text), text.n, JSON_ALLOW_NUL, &where);
+        if (rc == 0 && text.n > 0) {
+            cut_long_numbers(text.at, text.n);
+            *out = json_loadb(text.at, text.n, JSON_ALLOW_NUL, &where);
+        }
         if (rc == 0 && !json_is_object(*out)) {
             rc = *out == NULL
                      ? fr_fail(err, FR_E_FORMAT, "The file is damaged: fetch it again.",

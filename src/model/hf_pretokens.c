@@ -21,7 +21,7 @@ static int add_pattern(fr_hf_vocab *v, const char *regex, size_t n, const char *
 {
     FR_AUTO(fr_buf) pattern = { .limit_bytes = 1 << 16 };
     if (v->n_patterns == FR_HF_PATTERNS_MOST)
-        return refuse("a pre-tokenizer of more than five patterns", err);
+        return refuse("a pre-tokenizer of more than six patterns", err);
     FR_TRY(fr_pattern_of((fr_str){ regex, n }, &pattern, err));
     fr_buf_put_s(&pattern, suffix);
     if (pattern.full)

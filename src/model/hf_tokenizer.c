@@ -225,6 +225,7 @@ static int read_metaspace(fr_hf_vocab *v, const json_t *pre, bool *spaced, fr_er
     v->add_space_prefix =
         json_is_string(scheme) ? !text_is(scheme, "never") : prefix == NULL || json_is_true(prefix);
     v->prefix_once = text_is(scheme, "first");
+    v->prefix_if_none = true;
     *spaced = true;
     return 0;
 }

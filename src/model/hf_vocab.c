@@ -246,7 +246,7 @@ static int fit(fr_hf_vocab *v, size_t n_tokens, fr_err *err)
     for (size_t i = n_tokens; i < n; i++)
         if (v->types[i] == FR_TOKEN_NORMAL || v->types[i] == FR_TOKEN_BYTE)
             return fr_fail(err, FR_E_FORMAT, "Model and tokenizer do not belong together.",
-                           "the tokenizer has %zu tokens, but the embedding has %zu rows", n,
+                           "its tokenizer has %zu tokens, but the embedding has %zu rows", n,
                            n_tokens);
     if (n_tokens < n)
         fr_buf_put_f(&v->told,
@@ -273,9 +273,13 @@ static int read_tokenizer(const char *folder, const json_t *config, fr_hf_vocab 
         rc = fr_file_read(json, (size_t)256 << 20, &text, err);
         if (rc == 0)
             rc = fr_hf_vocab_parse(fr_buf_text(&text), text.n, v, err);
+        if (rc != 0)
+            rc = fr_err_within(err, "'%s'", folder);
         *template = true;
     } else if (fr_file_exists(model)) {
         rc = read_model_file(v, model, folder, config, err);
+        if (rc != 0)
+            rc = fr_err_within(err, "'%s'", folder);
     } else {
         rc = fr_fail(err, FR_E_NOT_FOUND,
                      "Save the tokenizer beside the model (transformers: save_pretrained).",
@@ -315,8 +319,8 @@ int fr_hf_vocab_read(const char *folder, const json_t *model_config, size_t n_to
         rc = read_beside(out, folder, config, model_config, template, err);
     json_decref(config);
     if (rc == 0 && n_tokens != 0)
-        rc = fit(out, n_tokens, err);
-    return rc != 0 ? fr_err_within(err, "'%s'", folder) : 0;
+        rc = fit(out, n_tokens, err) != 0 ? fr_err_within(err, "'%s'", folder) : 0;
+    return rc;
 }
 
 /* ---- what is made of it ---------------------------------------------------------------------- */
@@ -355,6 +359,8 @@ static void put_own(const fr_hf_vocab *v, fr_gguf_out *o)
         fr_gguf_put_str(o, "frugal.tokenizer.normalizer", fr_str_of(v->normalizer));
     if (v->prefix_once)
         fr_gguf_put_bool(o, "frugal.tokenizer.prefix_once", true);
+    if (v->prefix_if_none)
+        fr_gguf_put_bool(o, "frugal.tokenizer.prefix_if_none", true);
     if (v->strips == NULL)
         return;
     int32_t *rows = FR_NEW_N(int32_t, v->n);
@@ -424,6 +430,7 @@ int fr_hf_vocab_tokenizer(const fr_hf_vocab *v, fr_tokenizer **out, fr_err *err)
                      .whole_words = v->whole_words,
                      .normalizer = v->normalizer,
                      .prefix_once = v->prefix_once,
+                     .prefix_if_none = v->prefix_if_none,
                      .strips = v->strips },
         out, err);
 }

@@ -17,7 +17,7 @@
 #include "model/gguf.h"
 #include "text/tokenizer.h"
 
-enum { FR_HF_PATTERNS_MOST = 5 };
+enum { FR_HF_PATTERNS_MOST = 6 };
 
 /** Special ids; the order is that of the names in hf_vocab.c. */
 typedef enum fr_hf_special {
@@ -44,7 +44,7 @@ typedef struct {
     size_t n_merges;
     char *patterns[FR_HF_PATTERNS_MOST]; /* owned, where pre is NULL and the kind has them */
     size_t n_patterns;
-    bool whole_words, add_bos, add_eos, add_space_prefix, prefix_once;
+    bool whole_words, add_bos, add_eos, add_space_prefix, prefix_once, prefix_if_none;
     const char *normalizer;          /* static */
     int32_t special[FR_HF_SPECIALS]; /* -1: none */
     char *chat_template;             /* owned; NULL: none */

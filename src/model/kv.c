@@ -13,11 +13,21 @@ int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_forma
                  fr_kv **out, fr_err *err)
 {
     const fr_shape *s = &m->shape;
-    size_t value_bytes = fr_format_find(format)->block_bytes, head_bytes, sequence_bytes, bytes;
+    const fr_format_row *f = fr_format_find(format);
+    size_t head_bytes, sequence_bytes, bytes;
+    if (format != FR_FORMAT_F32 && format != FR_FORMAT_F16 && format != FR_FORMAT_Q8_0)
+        return fr_fail(err, FR_E_UNSUPPORTED, "They are kept in f32, f16 or q8_0.",
+                       "keys and values in format %s are not supported",
+                       fr_format_any_name(format));
+    if (s->head_dim % f->block_values != 0)
+        return fr_fail(err, FR_E_UNSUPPORTED, "Keep them in f16.",
+                       "heads of %zu values fill no blocks of %s, which have %zu", s->head_dim,
+                       f->name, f->block_values);
+    size_t row_bytes = s->head_dim / f->block_values * f->block_bytes;
     if (n_sequences == 0 || context == 0)
         return fr_fail(err, FR_E_USAGE, NULL, "a state of %zu sequences and %zu positions",
                        n_sequences, context);
-    if (__builtin_mul_overflow(context, s->head_dim * value_bytes, &head_bytes) ||
+    if (__builtin_mul_overflow(context, row_bytes, &head_bytes) ||
         __builtin_mul_overflow(head_bytes, 2 * s->n_layers * s->n_kv_heads, &sequence_bytes) ||
         __builtin_mul_overflow(sequence_bytes, n_sequences, &bytes))
         return fr_fail(err, FR_E_NO_MEMORY, "Ask for a shorter context or fewer sequences.",
@@ -37,6 +47,7 @@ int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_forma
                    .next = FR_NEW_N(size_t, n_sequences),
                    .at = at,
                    .bytes = bytes,
+                   .row_bytes = row_bytes,
                    .head_bytes = head_bytes,
                    .sequence_bytes = sequence_bytes,
                    .alone_flops = ALONE_FLOPS };
@@ -77,7 +88,7 @@ void fr_kv_copy(fr_kv *kv, size_t from, size_t to, size_t n)
     assert(from < kv->n_sequences && to < kv->n_sequences && n <= kv->length[from]);
     if (from == to)
         return;
-    size_t bytes = n * s->head_dim * fr_format_find(kv->format)->block_bytes;
+    size_t bytes = n * kv->row_bytes;
     for (size_t l = 0; l < s->n_layers; l++)
         for (size_t which = 0; which < 2; which++)
             for (size_t h = 0; h < s->n_kv_heads; h++)
@@ -88,6 +99,12 @@ void fr_kv_copy(fr_kv *kv, size_t from, size_t to, size_t n)
 size_t fr_kv_length(const fr_kv *kv, size_t sequence)
 {
     return kv->length[sequence];
+}
+
+size_t fr_kv_bytes_per_token(const fr_kv *kv)
+{
+    const fr_shape *s = &kv->model->shape;
+    return 2 * s->n_layers * s->n_kv_heads * kv->row_bytes;
 }
 
 size_t fr_kv_bytes(const fr_kv *kv)

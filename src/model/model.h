@@ -115,6 +115,9 @@ FR_AUTOPTR_DEFINE(fr_adapter);
  */
 typedef struct fr_kv fr_kv;
 int fr_kv_new(const fr_model *m, size_t n_sequences, size_t context, fr_kv **out, fr_err *err);
+/** The same in a format that is asked for: F32, F16 or Q8_0 (heads of whole blocks of 32). */
+int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_format format,
+                 fr_kv **out, fr_err *err);
 /** Steps on this state tell each operation to sink.op, from their threads. */
 void fr_kv_listen(fr_kv *kv, fr_work_sink sink);
 void fr_kv_free(fr_kv *kv);
@@ -126,6 +129,7 @@ void fr_kv_copy(fr_kv *kv, size_t from, size_t to, size_t n);
 size_t fr_kv_length(const fr_kv *kv, size_t sequence);
 /** Bytes reserved; memory is taken only as positions are first written. */
 size_t fr_kv_bytes(const fr_kv *kv);
+size_t fr_kv_bytes_per_token(const fr_kv *kv);
 
 /** One row of a forward step: a token at a position of a sequence. */
 typedef struct {

@@ -79,17 +79,15 @@ struct fr_kv {
     size_t *length; /* [n_sequences] positions that are there */
     size_t *next;   /* [n_sequences] scratch of the check of a step */
     uint8_t *at;    /* mapped: [sequence][layer][key, value][kv head][position][head_dim] */
-    size_t bytes, head_bytes, sequence_bytes; /* head_bytes: context × head_dim values */
-    step_memory memory;                       /* of the forward steps on this state */
-    fr_work_sink work;                        /* told of operations */
+    size_t bytes, row_bytes, head_bytes, sequence_bytes; /* row: a head of a position */
+    step_memory memory;                                  /* of the forward steps on this state */
+    fr_work_sink work;                                   /* told of operations */
     double alone_flops; /* steps of fewer run on the caller alone: waking another takes longer */
     int alone_steps;    /* so many short steps more run alone, since sharing did not pay */
     int alone_next;     /* and so many the next time */
 };
 
 /* kv.c */
-int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_format format,
-                 fr_kv **out, fr_err *err);
 /* First position of a head's keys (which 0) or values (1). */
 static inline uint8_t *kv_at(const fr_kv *kv, size_t sequence, size_t layer, size_t which,
                              size_t head)

@@ -199,7 +199,7 @@ static int read_patterns(const fr_gguf *file, tables *t, fr_vocab *v, fr_err *er
     if (!fr_gguf_array(file, KEY, &v->n_patterns))
         return 0;
     if (v->n_patterns > FR_HF_PATTERNS_MOST)
-        return wrong(file, KEY, "an array of at most five texts", err);
+        return wrong(file, KEY, "an array of at most six texts", err);
     for (size_t i = 0; i < v->n_patterns; i++) {
         if (!fr_gguf_array_str(file, KEY, i, &text))
             return wrong(file, KEY, "an array of texts", err);
@@ -233,6 +233,7 @@ static int read_own(const fr_gguf *file, tables *t, fr_vocab *v, fr_err *err)
     if (fr_gguf_get_str(file, "frugal.tokenizer.normalizer", &normalizer))
         t->normalizer = fr_str_dup(normalizer);
     fr_gguf_get_bool(file, "frugal.tokenizer.prefix_once", &v->prefix_once);
+    fr_gguf_get_bool(file, "frugal.tokenizer.prefix_if_none", &v->prefix_if_none);
     FR_TRY(read_patterns(file, t, v, err));
     FR_TRY(read_strips(file, "frugal.tokenizer.strip_left", FR_STRIP_LEFT, t, v->n, err));
     FR_TRY(read_strips(file, "frugal.tokenizer.strip_right", FR_STRIP_RIGHT, t, v->n, err));

@@ -100,6 +100,10 @@ int fr_prompt_text_open(fr_str text, const char *name, const char *dir,
     if (!fr_utf8_valid(text))
         return fr_template_fail(text, name, fr_utf8_valid_prefix(text), err,
                                 "Save the prompt as UTF-8.", "a byte that is not UTF-8");
+    const char *nul = text.n != 0 ? memchr(text.at, '\0', text.n) : NULL;
+    if (nul != NULL)
+        return fr_template_fail(text, name, (size_t)(nul - text.at), err, "A prompt is text.",
+                                "a NUL character");
     json_object_set_new(p->sources, p->main, json_stringn(text.at, text.n));
     if (p->plain) {
         FR_TRY(open_plain(p, text, err));
@@ -255,21 +259,60 @@ size_t fr_prompt_file_n_examples(const fr_prompt_file *p)
     return json_array_size(json_object_get(p->tree, "examples"));
 }
 
+/* Owned. */
+static fr_prompt_file *copy_of(const fr_prompt_file *p)
+{
+    fr_prompt_file *copy = FR_NEW(fr_prompt_file);
+    *copy = *p;
+    copy->name = fr_dup(p->name);
+    copy->main = fr_dup(p->main);
+    copy->sources = json_deep_copy(p->sources);
+    copy->tree = json_deep_copy(p->tree);
+    return copy;
+}
+
 int fr_prompt_file_less(const fr_prompt_file *p, size_t i, fr_prompt_file **out, fr_err *err)
 {
-    (void)err;
-    fr_prompt_file *less = FR_NEW(fr_prompt_file);
-    *less = *p;
-    less->name = fr_dup(p->name);
-    less->main = fr_dup(p->main);
-    less->sources = json_deep_copy(p->sources);
-    less->tree = json_deep_copy(p->tree);
-    json_t *examples = json_object_get(less->tree, "examples");
+    if (i != SIZE_MAX && i >= fr_prompt_file_n_examples(p))
+        return fr_fail(err, FR_E_NOT_FOUND, NULL, "%s: there is no example %zu", p->name, i);
+    *out = copy_of(p);
+    json_t *examples = json_object_get((*out)->tree, "examples");
     if (i == SIZE_MAX)
         json_array_clear(examples);
     else
         json_array_remove(examples, i);
-    *out = less;
+    return 0;
+}
+
+static const char *template_key(const fr_prompt_file *p)
+{
+    return p->kind == FR_PROMPT_KIND_FEW_SHOT ? "prefix" : "template";
+}
+
+fr_str fr_prompt_file_template(const fr_prompt_file *p)
+{
+    return fr_json_str(json_object_get(p->tree, template_key(p)));
+}
+
+int fr_prompt_file_with_template(const fr_prompt_file *p, fr_str text, fr_prompt_file **out,
+                                 fr_err *err)
+{
+    fr_template_use use = use_of(p);
+    json_t *names = json_object(), *value = json_stringn(text.at, text.n);
+    const char *format = json_string_value(json_object_get(p->tree, "format"));
+    int rc =
+        p->kind == FR_PROMPT_KIND_CHAT || value == NULL
+            ? fr_fail(err, FR_E_UNSUPPORTED, NULL, "%s: it has no template to exchange", p->name)
+            : fr_template_names(text, format, &use, names, err);
+    json_decref(names);
+    if (rc != 0) {
+        json_decref(value);
+        return rc;
+    }
+    *out = copy_of(p);
+    json_object_set_new((*out)->tree, template_key(p), value);
+    if (p->plain)
+        json_object_set((*out)->sources, p->main, value);
     return 0;
 }
 

@@ -102,6 +102,12 @@ size_t fr_prompt_file_n_examples(const fr_prompt_file *p);
 /** The same prompt without its i-th example; SIZE_MAX: without any. *out owned. */
 int fr_prompt_file_less(const fr_prompt_file *p, size_t i, fr_prompt_file **out, fr_err *err);
 
+/** Its own template: of a few_shot what stands before the examples; of a chat none. Borrowed. */
+fr_str fr_prompt_file_template(const fr_prompt_file *p);
+/** The same prompt with that template exchanged, which is read at once. *out owned. */
+int fr_prompt_file_with_template(const fr_prompt_file *p, fr_str text, fr_prompt_file **out,
+                                 fr_err *err);
+
 typedef enum fr_prompt_save_form {
     FR_PROMPT_SAVE_NONE, /* by the name: .json .yaml .yml .jinja .j2 .mustache, else f-string */
     FR_PROMPT_SAVE_LANGCHAIN, /* _type: prompt, few_shot, chat; JSON or YAML by the name */
@@ -112,8 +118,8 @@ typedef enum fr_prompt_save_form {
 } fr_prompt_save_form;
 /**
  * The prompt in another form, where that says the same. JSON is byte for byte what langchain-core's
- * save() and dumps(pretty=True) write; YAML is folded at other places where a long text has to stand
- * in double quotes. Files that it read are written out in it.
+ * save() and dumps(pretty=True) write; YAML is folded at other places where a long text has to
+ * stand in double quotes. Files that it read are written out in it.
  *
  * name    ends as the file that is to be written: .yaml gives YAML.
  * Errors  FR_E_UNSUPPORTED tells what the other form cannot say.

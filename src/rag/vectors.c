@@ -66,7 +66,8 @@ static void read_spec(fr_vectors *v)
                                  .model_hash = h->model_hash,
                                  .pooling = h->pooling,
                                  .normalization = h->normalization,
-                                 .prefix = h->prefix };
+                                 .prefix = h->prefix,
+                                 .query_prefix = h->query_prefix };
 }
 
 int fr_vectors_new(const fr_vectors_spec *spec, fr_vectors **out, fr_err *err)
@@ -89,6 +90,7 @@ int fr_vectors_new(const fr_vectors_spec *spec, fr_vectors **out, fr_err *err)
     FR_TRY(put_text(v->head.pooling, spec->pooling, "pooling's name", err));
     FR_TRY(put_text(v->head.normalization, spec->normalization, "normalization's name", err));
     FR_TRY(put_text(v->head.prefix, spec->prefix, "prefix", err));
+    FR_TRY(put_text(v->head.query_prefix, spec->query_prefix, "questions' prefix", err));
     read_spec(v);
     *out = v;
     v = NULL;
@@ -136,7 +138,8 @@ static int same_spec(const fr_vectors *v, const fr_vectors_spec *want, const cha
     FR_TRY(same_text("codes", fr_codes_name(have->codes), fr_codes_name(want->codes), path, err));
     FR_TRY(same_text("pooling", have->pooling, want->pooling, path, err));
     FR_TRY(same_text("normalization", have->normalization, want->normalization, path, err));
-    return same_text("the prefix", have->prefix, want->prefix, path, err);
+    FR_TRY(same_text("the prefix", have->prefix, want->prefix, path, err));
+    return same_text("the questions' prefix", have->query_prefix, want->query_prefix, path, err);
 }
 
 /* The file, locked: again when it was replaced while we waited for nothing. */

@@ -58,10 +58,10 @@ typedef struct {
     size_t dim; /* 1…FR_VECTORS_DIM_MAX */
     fr_metric_kind metric;
     fr_codes codes;
-    const char *model, *model_hash; /* what the vectors are of; an index of another is refused */
-    const char *pooling;            /* "mean", "cls", "last" */
-    const char *normalization;      /* "l2", "none" */
-    const char *prefix;             /* before each text, as some models want it */
+    const char *model, *model_hash;    /* what the vectors are of; an index of another is refused */
+    const char *pooling;               /* "mean", "cls", "last" */
+    const char *normalization;         /* "l2", "none" */
+    const char *prefix, *query_prefix; /* before each text, each question, as some models want */
 } fr_vectors_spec;
 
 #define FR_VECTORS_READ  0

@@ -101,7 +101,8 @@ static bool head_makes_sense(const image_head *h)
            h->codes < FR_CODES_COUNT && h->has_signs <= 1 && h->has_codes <= 1 &&
            (h->n_lists > 0) == (h->has_signs + h->has_codes > 0) && isfinite(h->reach) &&
            isfinite(h->slack) && text_ends(h->model) && text_ends(h->model_hash) &&
-           text_ends(h->pooling) && text_ends(h->normalization) && text_ends(h->prefix);
+           text_ends(h->pooling) && text_ends(h->normalization) && text_ends(h->prefix) &&
+           text_ends(h->query_prefix);
 }
 
 static bool lists_make_sense(const image *i)

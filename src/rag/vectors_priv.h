@@ -65,7 +65,7 @@ typedef struct {
     uint64_t bytes;         /* of the image: where the journal begins */
     uint64_t part[N_PARTS]; /* where it begins; 0: not there */
     char model[TEXT_BYTES], model_hash[TEXT_BYTES], pooling[TEXT_BYTES], normalization[TEXT_BYTES],
-        prefix[TEXT_BYTES];
+        prefix[TEXT_BYTES], query_prefix[TEXT_BYTES];
     uint64_t check; /* fr_hash64 of all above */
 } image_head;
 

@@ -46,7 +46,53 @@
     ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]"                \
     "+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" NOSPACE ")|" SPACE "+"
 
-enum { MAX_PATTERNS = 5 };
+/* DeepSeek LLM: letters that have case, by their ranges in the published file. */
+#define CASED_LETTERS                                                                              \
+    SPACE "?[A-Za-z\\x{00B5}\\x{00C0}-\\x{00D6}\\x{00D8}-\\x{00F6}\\x{00F8}-\\x{01BA}\\x{01BC}-"   \
+          "\\x{01BF}\\x{01C4}-\\x{0293}\\x{0295}-\\x{02AF}\\x{0370}-\\x{0373}\\x{0376}\\x{0377}"   \
+          "\\x{037B}-\\x{037D}\\x{037F}\\x{0386}\\x{0388}-\\x{038A}\\x{038C}\\x{038E}-\\x{03A1}"   \
+          "\\x{03A3}-\\x{03F5}\\x{03F7}-\\x{0481}\\x{048A}-\\x{052F}\\x{0531}-\\x{0556}"           \
+          "\\x{10A0}-\\x{10C5}\\x{13A0}-\\x{13F5}\\x{13F8}-\\x{13FD}\\x{1C90}-\\x{1CBA}"           \
+          "\\x{1CBD}-\\x{1CBF}\\x{1D00}-\\x{1D2B}\\x{1D6B}-\\x{1D77}\\x{1D79}-\\x{1D9A}"           \
+          "\\x{1E00}-\\x{1F15}\\x{1F18}-\\x{1F1D}\\x{1F20}-\\x{1F45}\\x{1F48}-\\x{1F4D}"           \
+          "\\x{1F50}-\\x{1F57}\\x{1F59}\\x{1F5B}\\x{1F5D}\\x{1F5F}-\\x{1F7D}\\x{1F80}-\\x{1FB4}"   \
+          "\\x{1FB6}-\\x{1FBC}\\x{1FBE}\\x{1FC2}-\\x{1FC4}\\x{1FC6}-\\x{1FCC}\\x{1FD0}-"           \
+          "\\x{1FD3}\\x{1FD6}-\\x{1FDB}\\x{1FE0}-\\x{1FEC}\\x{1FF2}-\\x{1FF4}\\x{1FF6}-"           \
+          "\\x{1FFC}\\x{2102}\\x{2107}\\x{210A}-\\x{2113}\\x{2115}\\x{2119}-\\x{211D}\\x{2124}"    \
+          "\\x{2126}\\x{2128}\\x{212A}-\\x{212D}\\x{212F}-\\x{2134}\\x{2139}\\x{213C}-\\x{213F}"   \
+          "\\x{2145}-\\x{2149}\\x{214E}\\x{2183}\\x{2184}\\x{2C00}-\\x{2C7B}\\x{2C7E}-\\x{2CE4}"   \
+          "\\x{2CEB}-\\x{2CEE}\\x{2CF2}\\x{2CF3}\\x{A640}-\\x{A66D}\\x{A680}-\\x{A69B}\\x{A722}"   \
+          "-\\x{A76F}\\x{A771}-\\x{A787}\\x{A78B}-\\x{A78E}\\x{AB70}-\\x{ABBF}\\x{FB00}-"          \
+          "\\x{FB06}\\x{FB13}-\\x{FB17}\\x{FF21}-\\x{FF3A}\\x{FF41}-\\x{FF5A}\\x{10400}-"          \
+          "\\x{1044F}\\x{104B0}-\\x{104D3}\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-"   \
+          "\\x{10CF2}\\x{118A0}-\\x{118DF}\\x{1E900}-\\x{1E943}]+"
+#define CJK_MARKS                                                                                  \
+    SPACE "?[!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3000}-\\x{3002}"   \
+          "]+"
+
+/* Alternatives that many have between words and what is left. */
+#define REST         SPACE "*[\\r\\n]+|" SPACE "+(?!" NOSPACE ")|" SPACE "+"
+#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define WORD         "[^\\r\\n\\p{L}\\p{N}]?"
+
+/* Kimi: Chinese apart, then as GPT-4o without it. */
+#define NOT_HAN(set) "(?:(?!\\p{Han})[" set "])"
+#define KIMI_UPPER   NOT_HAN("\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}")
+#define KIMI_LOWER   NOT_HAN("\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}")
+#define KIMI_WORDS                                                                                 \
+    "\\p{Han}+|" WORD KIMI_UPPER "*" KIMI_LOWER "+" ENGLISH "|" WORD KIMI_UPPER "+" KIMI_LOWER     \
+    "*" ENGLISH "|\\p{N}{1,3}| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n]*|" REST
+
+/* Youtu: Hangul, full-width marks, Bopomofo, Chinese and Japanese apart. */
+#define YOUTU                                                                                      \
+    "[\\x{AC00}-\\x{D7A3}\\x{3131}-\\x{318E}]+|[\\x{FF01}\\x{2026}\\x{201C}\\x{201D}"              \
+    "\\x{2018}\\x{2019}\\x{2014}\\x{FF1A}\\x{FF1B}\\x{FF0C}\\x{3001}-\\x{303F}\\x{FE30}-"          \
+    "\\x{FE4F}]+|[\\x{3105}-\\x{312F}]+|[\\x{4E00}-\\x{9FA5}\\x{3040}-\\x{309F}\\x{30A0}-"         \
+    "\\x{30FF}]+"
+/* Jais 2: white space in runs of powers of two. */
+#define RUN(n) SPACE "{" n "}(?!" NOSPACE ")|"
+
+enum { MAX_PATTERNS = 6 };
 
 /* Names as in tokenizer.ggml.pre. */
 typedef struct {
@@ -58,22 +104,49 @@ typedef struct {
 static const pre_row ROWS[] = {
     { "default", { "[\\p{P}$+<=>^~|]+", GPT2_WORDS, "\\p{N}+", "[0-9][0-9][0-9]" } },
     { "gpt-2 phi-2 jina-es jina-de gigachat jina-v2-es jina-v2-de a.x-4.0 mellum mpt olmo jais "
-      "roberta-bpe exaone4 trillion modern-bert granite-docling",
+      "roberta-bpe jina-v1-en jina-v2-code exaone4 trillion modern-bert granite-docling",
       { GPT2_WORDS "|" SPACE "+" } },
-    { "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2",
+    { "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
       { LLAMA3_WORDS("\\p{N}{1,3}") },
       .whole_words = true },
-    { "dbrx smaug-bpe chatglm-bpe", { LLAMA3_WORDS("\\p{N}{1,3}") } },
-    { "qwen2 stablelm2 hunyuan deepseek-r1-qwen megrez grok-2", { LLAMA3_WORDS("\\p{N}") } },
-    { "gpt-4o llama4 minimax-m2", { CASED(ENGLISH) BEHIND_CASED("\\p{N}{1,3}") } },
+    { "dbrx smaug-bpe chatglm-bpe glm4", { LLAMA3_WORDS("\\p{N}{1,3}") } },
+    { "qwen2 stablelm2 hunyuan deepseek-r1-qwen megrez grok-2 kormo f2llmv2 solar-open",
+      { LLAMA3_WORDS("\\p{N}") } },
+    { "gpt-4o llama4 minimax-m2 kanana2 talkie", { CASED(ENGLISH) BEHIND_CASED("\\p{N}{1,3}") } },
     { "tekken", { CASED("") BEHIND_CASED("\\p{N}") }, .whole_words = true },
     { "falcon", { "[\\p{P}$+<=>^~|`]+", GPT2_WORDS, "[0-9][0-9][0-9]" } },
-    { "deepseek-v3 hunyuan-dense", { "\\p{N}{1,3}", CJK3, DEEPSEEK3_WORDS } },
+    { "deepseek-v3 hunyuan-dense joyai-llm", { "\\p{N}{1,3}", CJK3, DEEPSEEK3_WORDS } },
     { "deepseek-coder", { "[\\r\\n]", SPACE "?\\p{L}+", SPACE "?\\p{P}+", CJK1, "\\p{N}" } },
     { "bloom poro-chat gpt3-finnish", { BLOOM_WORDS } },
     { "viking", { BLOOM_WORDS, "\\p{N}" } },
-    { "smollm starcoder refact command-r codeshell exaone minerva-7b",
+    { "smollm starcoder refact command-r codeshell exaone minerva-7b mellum2",
       { "\\p{N}", GPT2_WORDS "|" SPACE "+" } },
+    { "deepseek-llm",
+      { "[\\r\\n]", CASED_LETTERS, CJK_MARKS, SPACE "+(?=\\n|\\z)", CJK1, "\\p{N}+" } },
+    { "qwen35",
+      { CONTRACTIONS "|" WORD "[\\p{L}\\p{M}]+|\\p{N}| ?[^" WS
+                     "\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" REST } },
+    { "granite-embed-multi-97m",
+      { CASED(ENGLISH) BEHIND_CASED("\\p{N}{1,3}") },
+      .whole_words = true },
+    { "tiny_aya cohere2moe",
+      { "\\d{1,3}(?=(?:\\d{3})*\\b)", CASED(ENGLISH) BEHIND_CASED("\\p{N}{1,3}") } },
+    { "youtu", { YOUTU, CASED(ENGLISH) BEHIND_CASED("\\p{N}") }, .whole_words = true },
+    { "kimi-k2", { KIMI_WORDS } },
+    { "jais-2",
+      { CONTRACTIONS "|" WORD "\\p{L}+|\\p{N}{1,3}| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n]*|" SPACE
+                     "*[\\r\\n]+|" RUN("512") RUN("256") RUN("128") RUN("64") RUN("32") RUN("16")
+                         RUN("8") RUN("4") RUN("1,2") SPACE "{1}" } },
+    { "bailingmoe bailingmoe2 llada-moe",
+      { "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^" WS
+        "\\p{L}\\p{N}]++[\\r\\n]*|" SPACE "*[\\r\\n]|" SPACE "+(?!" NOSPACE ")|" SPACE "+" } },
+    { "seed-coder",
+      { CONTRACTIONS "|" WORD "\\p{L}+|\\p{N}{1}| ?[^" WS "\\p{L}\\p{N}\\r\\n]+|" REST } },
+    { "exaone-moe",
+      { CONTRACTIONS "|" WORD "(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^" WS
+                     "\\p{L}\\p{N}]+[\\r\\n/]?|" SPACE "*[\\r\\n]|" SPACE "+(?!" NOSPACE ")|" SPACE
+                     "+" } },
+    { "minicpm5", { "\\p{N}{1,3}", LLAMA3_WORDS("\\p{N}+") }, .whole_words = true },
 };
 
 FR_AUTOPTR_DEFINE(fr_pretokens);
@@ -153,11 +226,11 @@ int fr_pretokens_new(const fr_vocab *vocab, fr_pretokens **out, fr_err *err)
 /* ---- patterns of tokenizer.json ---------------------------------------------------------------
  */
 
-/* Constructs beyond these may mean something else, or nothing, to the other engine. */
-static int check_escape(char c, fr_err *err)
+/* Other letters behind a backslash mean something else, or nothing, to the other engine. */
+static int check_escape(char c, bool braced, fr_err *err)
 {
-    if (strchr("pPdDsSwWrntfv.|()[]{}*+?^$\\/-\"'!#%&,:;<=>@_`~ uxhHbBAzZRXN", c) != NULL &&
-        strchr("hHRXNvuxZ", c) == NULL)
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter || strchr("pPdDsSwWrntfbBAz", c) != NULL || (c == 'x' && braced))
         return 0;
     return fr_fail(err, FR_E_UNSUPPORTED, NULL, "a pattern with '\\%c' is not supported", c);
 }
@@ -172,7 +245,7 @@ int fr_pattern_of(fr_str regex, fr_buf *out, fr_err *err)
         if (c == '\\' && rest.n > 1) {
             const char next = rest.at[1];
             step = 2;
-            FR_TRY(check_escape(next, err));
+            FR_TRY(check_escape(next, rest.n > 2 && rest.at[2] == '{', err));
             if (next == 's')
                 fr_buf_put_s(out, in_class ? WS : SPACE);
             else if (next == 'S' && !in_class)
@@ -190,8 +263,15 @@ int fr_pattern_of(fr_str regex, fr_buf *out, fr_err *err)
         if (in_class && fr_str_starts(rest, FR_STR("&&")))
             return fr_fail(err, FR_E_UNSUPPORTED, NULL,
                            "a pattern with '&&' in a class is not supported");
+        const bool outside = !in_class;
         in_class = c == '[' ? true : c == ']' ? false : in_class;
-        if (c < 0x80)
+        if (outside && c == '$') /* at the end of any line, there */
+            fr_buf_put_s(out, "(?=\\n|\\z)");
+        else if (outside && c == '^')
+            fr_buf_put_s(out, "(?<=\\A|\\n)");
+        else if (c == '\r' || c == '\n' || c == '\t')
+            fr_buf_put_s(out, c == '\r' ? "\\r" : c == '\n' ? "\\n" : "\\t");
+        else if (c < 0x80)
             fr_buf_put_c(out, (char)c);
         else
             fr_buf_put_f(out, "\\x{%04X}", c);

@@ -85,7 +85,7 @@ struct fr_tokenizer {
     float unknown_score;
     fr_charsmap *charsmap; /* NULL: none */
     char *normalizer;  /* owned; NULL: none */
-    bool prefix_once;
+    bool prefix_once, prefix_if_none;
     uint8_t *strips; /* [n] or NULL */
 
     bool has_unused; /* SPM: pieces that may be passed through but not given out */

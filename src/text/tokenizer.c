@@ -271,6 +271,7 @@ int fr_tokenizer_new(const fr_vocab *vocab, fr_tokenizer **out, fr_err *err)
     t->keep_accents = vocab->keep_accents;
     t->keep_whitespace = vocab->keep_whitespace;
     t->prefix_once = vocab->prefix_once;
+    t->prefix_if_none = vocab->prefix_if_none;
     t->normalizer = fr_dup(vocab->normalizer);
     copy_types(t, vocab);
     copy_tokens(t, vocab);
@@ -350,7 +351,9 @@ static fr_str without_space_behind(fr_str text)
 static int encode_normal(const fr_tokenizer *t, fr_str text, bool line_start, fr_ids *ids,
                          fr_err *err)
 {
-    const bool prefixed_by_one = line_start && t->add_space_prefix;
+    const bool has_one = text.at[0] == ' ' || fr_str_starts(text, SPM_SPACE);
+    const bool prefixed_by_one =
+        line_start && t->add_space_prefix && !(t->prefix_if_none && has_one);
     if (t->kind == FR_VOCAB_WORDPIECE)
         return fr_wordpiece_encode(t, text, ids, err);
     if (t->kind == FR_VOCAB_UNIGRAM)

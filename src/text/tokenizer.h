@@ -67,6 +67,7 @@ typedef struct {
     bool whole_words;       /* with patterns: a word that is a token is taken without merging */
     const char *normalizer; /* "nfc", "nfd", "nfkc", "nfkd": done to text between special tokens */
     bool prefix_once;       /* the space prefix only at the very start, not behind special tokens */
+    bool prefix_if_none;    /* no space prefix before a text that begins with one */
     const uint8_t *strips;  /* [n] or NULL; bits: FR_STRIP_… of special tokens in text */
 } fr_vocab;
 

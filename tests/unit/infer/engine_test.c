@@ -87,16 +87,17 @@ static void texts_together(const char *path, fr_engine_options o, char *out[N_PR
         out[i] = fr_dup(fr_engine_result(e, ids[i])->text);
 }
 
-static void texts_do_not_change_with(const char *path)
+static void texts_do_not_change_with(const char *path, const char *kv)
 {
     char *alone[N_PROMPTS];
     for (size_t i = 0; i < N_PROMPTS; i++)
-        alone[i] = text_of(path, (fr_engine_options){ .max_batch = 1 }, request_at(i));
+        alone[i] = text_of(path, (fr_engine_options){ .max_batch = 1, .kv = kv }, request_at(i));
     assert_string_not_equal(alone[1], alone[2]);
     static const size_t STEPS[] = { 1, 3, 7, 64, 256 };
     for (size_t way = 0; way < 8 * FR_COUNT_OF(STEPS); way++) {
         fr_engine_options o = { .threads = 1 + (int)(way / 3 % 2),
-                                .max_batch = 1 + way % 8,
+                                .max_batch = 1 + way * 5 % 16,
+                                .kv = kv,
                                 .step_tokens = STEPS[way / 8],
                                 .no_prefix_cache = way % 5 == 0 };
         char *together[N_PROMPTS];
@@ -116,7 +117,34 @@ static void texts_do_not_change_with(const char *path)
 static void text_does_not_change_with_batch_threads_cache_or_step(void **state)
 {
     char *path = tiny_model_write(&(tiny_model){ .layers = 2 }, *state);
-    texts_do_not_change_with(path);
+    texts_do_not_change_with(path, NULL);
+    free(path);
+}
+
+/* Whatever keys and values are kept in: rounding is done once, when a position is written. */
+static void nor_does_it_in_any_format_of_keys_and_values(void **state)
+{
+    static const char *const KV[] = { "f32", "f16", "q8_0" };
+    char *path = tiny_model_write(&(tiny_model){ .dim = 64, .heads = 2, .kv_heads = 1 }, *state);
+    for (size_t i = 0; i < FR_COUNT_OF(KV); i++)
+        texts_do_not_change_with(path, KV[i]);
+    free(path);
+}
+
+static void formats_of_keys_and_values_that_cannot_be_are_named(void **state)
+{
+    char *path = tiny_model_write(&(tiny_model){ 0 }, *state); /* heads of 8 */
+    static const char *const CASES[][2] = { { "q8_0", "heads of 8 values fill no blocks of Q8_0" },
+                                            { "q4_0", "in format Q4_0 are not supported" },
+                                            { "int3", "no format 'int3'" } };
+    for (size_t i = 0; i < FR_COUNT_OF(CASES); i++) {
+        fr_engine *e = NULL;
+        fr_err err = { 0 };
+        assert_int_not_equal(
+            fr_engine_open(path, &(fr_engine_options){ .threads = 1, .kv = CASES[i][0] }, &e, &err),
+            0);
+        assert_non_null(strstr(err.what, CASES[i][1]));
+    }
     free(path);
 }
 
@@ -126,7 +154,7 @@ static void nor_does_it_in_any_number_format(void **state)
     for (size_t i = 0; i < FR_COUNT_OF(FORMATS); i++) {
         char *path = tiny_model_write(
             &(tiny_model){ .format = FORMATS[i], .seed = i, .tied = i == 1 }, *state);
-        texts_do_not_change_with(path);
+        texts_do_not_change_with(path, NULL);
         free(path);
     }
 }
@@ -598,6 +626,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_does_not_change_with_batch_threads_cache_or_step),
         cmocka_unit_test(nor_does_it_in_any_number_format),
+        cmocka_unit_test(nor_does_it_in_any_format_of_keys_and_values),
+        cmocka_unit_test(formats_of_keys_and_values_that_cannot_be_are_named),
         cmocka_unit_test(a_second_prompt_computes_only_what_is_new),
         cmocka_unit_test(prompts_asked_together_compute_their_common_prefix_once),
         cmocka_unit_test(no_work_is_lost_or_told_twice),

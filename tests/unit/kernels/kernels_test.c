@@ -16,6 +16,8 @@ static const fr_format FORMATS[] = { FR_FORMAT_F32,  FR_FORMAT_F16,  FR_FORMAT_B
                                      FR_FORMAT_Q2_K, FR_FORMAT_Q3_K, FR_FORMAT_Q4_K,
                                      FR_FORMAT_Q5_K, FR_FORMAT_Q6_K, FR_FORMAT_IQ4_XS };
 
+static const fr_format KV_FORMATS[] = { FR_FORMAT_F32, FR_FORMAT_F16, FR_FORMAT_Q8_0 };
+
 /* Normal numbers; stream tells arrays apart. */
 static float *numbers(size_t n, uint64_t stream)
 {
@@ -213,10 +215,13 @@ static void elementwise_kernels_have_the_bits_of_the_specification_at_every_leng
             spec->add(want, b, 0.37f, n);
             k->add(got, b, 0.37f, n);
             assert_same_bits(want, got, n, k->name);
-            for (int f = FR_FORMAT_F32; f <= FR_FORMAT_F16; f++) {
+            for (size_t of = 0; of < FR_COUNT_OF(KV_FORMATS); of++) {
+                fr_format f = KV_FORMATS[of];
+                if (n % fr_format_find(f)->block_values != 0)
+                    continue;
                 uint8_t want_bytes[280] = { 0 }, got_bytes[280] = { 0 };
-                spec->narrow(want_bytes, (fr_format)f, a, n);
-                k->narrow(got_bytes, (fr_format)f, a, n);
+                spec->narrow(want_bytes, f, a, n);
+                k->narrow(got_bytes, f, a, n);
                 assert_memory_equal(want_bytes, got_bytes, sizeof(want_bytes));
             }
             free(a);
@@ -229,22 +234,24 @@ attention_has_the_bits_of_the_specification_for_odd_groups_heads_and_lengths(voi
 {
     (void)state;
     static const size_t SHAPES[][3] = { /* group, positions, head */
-                                        { 1, 1, 8 },   { 1, 5, 16 },  { 2, 3, 8 },   { 3, 19, 48 },
-                                        { 4, 33, 64 }, { 5, 20, 80 }, { 8, 40, 128 }
+                                        { 1, 1, 8 },    { 1, 5, 16 },  { 2, 3, 8 },
+                                        { 3, 19, 48 },  { 4, 33, 64 }, { 5, 20, 80 },
+                                        { 8, 40, 128 }, { 3, 7, 32 },  { 2, 21, 96 }
     };
     for (size_t s = 0; s < FR_COUNT_OF(SHAPES); s++)
-        for (int f = FR_FORMAT_F32; f <= FR_FORMAT_F16; f++)
+        for (size_t of = 0; of < FR_COUNT_OF(KV_FORMATS); of++)
             for (size_t i = 1; fr_kernels_at(i) != NULL; i++) {
+                const fr_format f = KV_FORMATS[of];
+                if (SHAPES[s][2] % fr_format_find(f)->block_values != 0)
+                    continue;
                 size_t group = SHAPES[s][0], n = SHAPES[s][1], head = SHAPES[s][2];
                 float *q = numbers(group * head, 30), *k = numbers(n * head, 31),
                       *v = numbers(n * head, 32), scores[8 * 40], want[8 * 128], got[8 * 128];
-                uint8_t *kb = in_format(k, n * head, (fr_format)f);
-                uint8_t *vb = in_format(v, n * head, (fr_format)f);
+                uint8_t *kb = in_format(k, n * head, f);
+                uint8_t *vb = in_format(v, n * head, f);
                 for (float cap = 0; cap < 4; cap += 3) {
-                    fr_kernels_at(0)->attend(want, q, kb, vb, (fr_format)f, group, n, head, 0.2f,
-                                             cap, scores);
-                    usable_row(i)->attend(got, q, kb, vb, (fr_format)f, group, n, head, 0.2f, cap,
-                                          scores);
+                    fr_kernels_at(0)->attend(want, q, kb, vb, f, group, n, head, 0.2f, cap, scores);
+                    usable_row(i)->attend(got, q, kb, vb, f, group, n, head, 0.2f, cap, scores);
                     assert_same_bits(want, got, group * head, usable_row(i)->name);
                 }
                 free(q);

@@ -293,11 +293,13 @@ static void a_variable_without_value_is_named_with_the_nearest_that_has_one(void
     json_decref(vars);
 }
 
-static void a_huge_file_is_refused(void **state)
+static void a_huge_file_and_one_that_is_no_text_are_refused(void **state)
 {
     folder *f = *state;
     char *path = fr_path_join(f->dir, "huge.txt");
     FR_AUTOPTR(fr_prompt_file) p = NULL;
+    assert_int_equal(fr_prompt_text_open(FR_STR("a\0b"), "a.txt", NULL, NULL, &p, NULL),
+                     FR_E_FORMAT);
     assert_int_equal(fr_file_write(path, FR_STR("x"), NULL), 0);
     assert_int_equal(truncate(path, (off_t)1 << 30), 0);
     assert_int_equal(fr_prompt_file_open(path, NULL, &p, NULL), FR_E_LIMIT);
@@ -399,7 +401,7 @@ int main(void)
         IN_A_FOLDER(files_that_name_each_other_in_a_circle_are_refused),
         IN_A_FOLDER(broken_files_are_named_with_their_place),
         IN_A_FOLDER(a_variable_without_value_is_named_with_the_nearest_that_has_one),
-        IN_A_FOLDER(a_huge_file_is_refused),
+        IN_A_FOLDER(a_huge_file_and_one_that_is_no_text_are_refused),
         cmocka_unit_test(a_template_says_the_same_as_jinja_and_back),
         cmocka_unit_test(what_another_form_cannot_say_is_an_error),
         cmocka_unit_test(names_are_those_that_have_to_be_given),

@@ -22,7 +22,8 @@ typedef struct {
     int number; /* of the request, from 1 */
 } tiny_request;
 
-/* Writes a whole response (status line on) into out; nothing: the connection is dropped. */
+/* Writes a whole response (status line on) into out; nothing: the connection is dropped, as it is
+ * behind an answer that says "Connection: close". */
 typedef void (*tiny_handler)(void *user, const tiny_request *request, fr_buf *out);
 
 typedef struct {
@@ -101,6 +102,8 @@ static inline void *tiny_serve(void *at)
                     break;
                 sent += (size_t)n;
             }
+            if (memmem(out.at, out.n < 512 ? out.n : 512, "Connection: close", 17) != NULL)
+                break;
         }
         fr_buf_fini(&r.body);
         close(fd);
