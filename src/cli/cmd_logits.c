@@ -13,6 +13,8 @@ enum { STEP_TOKENS = 64, TOP = 10 };
 static const fr_option OPTIONS[] = {
     { "model", 'm', FR_OPTION_TEXT, "FILE", "model file (GGUF)" },
     { "prompt", 'p', FR_OPTION_TEXT, "TEXT", "the text before the token" },
+    { "answer", 0, FR_OPTION_TEXT, "TEXT",
+      "of an encoder-decoder (T5): what it has answered so far" },
     { "out", 'o', FR_OPTION_TEXT, "FILE", "write all logits: float32, a row per position" },
     { "adapter", 0, FR_OPTION_TEXT, "PATH", "LoRA: a PEFT folder or a GGUF file" },
     { "no-special", 0, FR_OPTION_FLAG, NULL, "do not begin with the model's first token" },
@@ -25,7 +27,8 @@ typedef struct {
     fr_adapter *adapter;
     fr_kv *kv;
     fr_pool *pool;
-    fr_ids ids;
+    fr_ids ids;    /* of an encoder–decoder: the decoder's */
+    fr_ids source; /* what its encoder reads */
     float *logits; /* [STEP_TOKENS][n_vocab]; at the end, the first row is the last position's */
     fr_file_out out;
 } job;
@@ -38,9 +41,27 @@ static void job_fini(job *j)
     fr_model_free(j->model);
     fr_pool_free(j->pool);
     fr_ids_fini(&j->ids);
+    fr_ids_fini(&j->source);
     free(j->logits);
 }
 FR_AUTO_DEFINE(job);
+
+/* Of an encoder–decoder the prompt is what the encoder reads; the decoder has its first token and
+ * --answer. */
+static int take_source(fr_cli *cli, job *j, fr_err *err)
+{
+    const char *answer = fr_arg_text(cli, "answer", NULL);
+    if (fr_model_encoder(j->model) == NULL)
+        return answer == NULL ? 0
+                              : fr_fail(err, FR_E_USAGE, "Put it behind the prompt.",
+                                        "--answer is for encoder-decoders (T5)");
+    j->source = j->ids;
+    j->ids = (fr_ids){ 0 };
+    fr_ids_put(&j->ids, fr_model_decoder_start(j->model));
+    return answer == NULL ? 0
+                          : fr_tokenizer_encode(fr_model_tokenizer(j->model), fr_str_of(answer),
+                                                FR_ENCODE_PLAIN, &j->ids, err);
+}
 
 static int open_job(fr_cli *cli, job *j, fr_err *err)
 {
@@ -56,13 +77,17 @@ static int open_job(fr_cli *cli, job *j, fr_err *err)
                                fr_arg_flag(cli, "no-special") ? FR_ENCODE_PLAIN : FR_ENCODE_BOS,
                                &j->ids, err));
     const fr_shape *shape = fr_model_shape(j->model);
+    FR_TRY(take_source(cli, j, err));
     if (j->ids.n == 0)
         return fr_fail(err, FR_E_USAGE, "Give some text with --prompt.", "the prompt is empty");
-    if (j->ids.n > shape->context)
+    const size_t longest = FR_MAX(j->ids.n, j->source.n);
+    if (longest > shape->context)
         return fr_fail(err, FR_E_LIMIT, "Shorten the prompt.",
-                       "the prompt has %zu tokens, the model's context %zu", j->ids.n,
+                       "the prompt has %zu tokens, the model's context %zu", longest,
                        shape->context);
-    FR_TRY(fr_kv_new(j->model, 1, j->ids.n, &j->kv, err));
+    FR_TRY(fr_kv_new(j->model, 1, longest, &j->kv, err));
+    if (j->source.n > 0)
+        FR_TRY(fr_model_encode(j->model, j->kv, j->pool, 0, j->source.at, j->source.n, err));
     void *logits;
     FR_TRY(fr_try_array(STEP_TOKENS * shape->n_vocab, sizeof(float), "logits", &logits, err));
     j->logits = logits;

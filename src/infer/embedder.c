@@ -24,7 +24,8 @@ typedef struct {
 
 struct fr_embedder {
     fr_model *model;
-    fr_model *owned; /* NULL: somebody else's */
+    const fr_model *states; /* whose hidden states are taken: the model's, or its encoder's */
+    fr_model *owned;        /* NULL: somebody else's */
     fr_pool *pool;
     fr_kv *kv;
     fr_pooling pooling;
@@ -55,9 +56,11 @@ int fr_embedder_new(fr_model *model, const fr_embedder_options *options, fr_embe
 {
     static const fr_embedder_options DEFAULTS = { 0 };
     const fr_embedder_options *o = options != NULL ? options : &DEFAULTS;
-    const fr_shape *s = fr_model_shape(model);
+    const fr_model *states = fr_model_encoder(model) != NULL ? fr_model_encoder(model) : model;
+    const fr_shape *s = fr_model_shape(states);
     FR_AUTOPTR(fr_embedder) e = FR_NEW(fr_embedder);
     e->model = model;
+    e->states = states;
     e->pooling = o->pooling != FR_POOLING_NONE ? o->pooling : s->pooling;
     if (e->pooling == FR_POOLING_NONE)
         e->pooling = s->looks_ahead ? FR_POOLING_MEAN : FR_POOLING_LAST;
@@ -72,7 +75,7 @@ int fr_embedder_new(fr_model *model, const fr_embedder_options *options, fr_embe
     e->step_tokens = o->step_tokens > 0 ? o->step_tokens : DEFAULT_STEP_TOKENS;
     FR_TRY(fr_pool_new(o->threads, &e->pool, err));
     e->n_sequences = FR_MIN(FR_MAX(POSITIONS_MOST / e->context, 1), SEQUENCES_MOST);
-    FR_TRY(fr_kv_new(model, e->n_sequences, e->context, &e->kv, err));
+    FR_TRY(fr_kv_new(states, e->n_sequences, e->context, &e->kv, err));
     fr_kv_listen(e->kv, e->work);
     e->sum = FR_NEW_N(double, s->dim);
     e->pooled = FR_NEW_N(float, s->dim);
@@ -123,12 +126,12 @@ fr_model *fr_embedder_model(fr_embedder *e)
 
 size_t fr_embedder_dim(const fr_embedder *e)
 {
-    return fr_model_shape(e->model)->dim;
+    return fr_model_shape(e->states)->dim;
 }
 
 size_t fr_embedder_n_labels(const fr_embedder *e)
 {
-    return fr_model_shape(e->model)->n_labels;
+    return fr_model_shape(e->states)->n_labels;
 }
 
 size_t fr_embedder_context(const fr_embedder *e)
@@ -175,7 +178,7 @@ static int tokens_of(const fr_embedder *e, fr_str first, const fr_str *second, f
                        "'%s' has no token that stands between two texts", fr_model_path(e->model));
     if (!fr_tokenizer_adds_eos(t))
         fr_ids_put(ids, end);
-    if (fr_model_shape(e->model)->n_types < 2)
+    if (fr_model_shape(e->states)->n_types < 2)
         fr_ids_put(ids, end);
     *second_at = ids->n;
     FR_TRY(fr_tokenizer_encode(t, *second, FR_ENCODE_PLAIN, ids, err));
@@ -227,7 +230,7 @@ static int hidden_room(fr_embedder *e, size_t rows, fr_err *err)
 
 static double flops_of(const fr_embedder *e, size_t n)
 {
-    const fr_shape *s = fr_model_shape(e->model);
+    const fr_shape *s = fr_model_shape(e->states);
     double flops = 0;
     for (size_t i = 0; i < n; i++)
         flops += fr_shape_flops_per_token(s, s->looks_ahead ? n - 1 : i, false);
@@ -315,7 +318,7 @@ static int run_together(fr_embedder *e, const target *to, fr_err *err)
     const bool all = e->pooling == FR_POOLING_MEAN;
     const int64_t start_ns = fr_now_monotonic_ns();
     FR_TRY(hidden_room(e, all ? e->n_rows : e->n_members, err));
-    FR_TRY(fr_model_hidden(e->model, NULL, e->kv, e->pool, e->rows, e->n_rows, e->hidden, err));
+    FR_TRY(fr_model_hidden(e->states, NULL, e->kv, e->pool, e->rows, e->n_rows, e->hidden, err));
     size_t at = 0;
     for (size_t i = 0; i < e->n_members; i++) {
         const size_t n = all ? e->members[i].n : 1;
@@ -343,7 +346,8 @@ static int run_in_parts(fr_embedder *e, const target *to, fr_err *err)
         size_t out = 0;
         for (size_t i = at; i < at + part; i++)
             out += e->rows[i].want_logits ? 1 : 0;
-        FR_TRY(fr_model_hidden(e->model, NULL, e->kv, e->pool, e->rows + at, part, e->hidden, err));
+        FR_TRY(
+            fr_model_hidden(e->states, NULL, e->kv, e->pool, e->rows + at, part, e->hidden, err));
         gather(e, e->hidden, out);
         summed += out;
     }
@@ -360,7 +364,7 @@ static int run_step(fr_embedder *e, const target *to, fr_err *err)
         return 0;
     for (size_t i = 0; i < e->n_members; i++)
         fr_kv_truncate(e->kv, i, 0);
-    const bool ahead = fr_model_shape(e->model)->looks_ahead;
+    const bool ahead = fr_model_shape(e->states)->looks_ahead;
     const int rc =
         !ahead && e->n_rows > e->step_tokens ? run_in_parts(e, to, err) : run_together(e, to, err);
     e->n_tokens += e->n_rows;
@@ -371,7 +375,7 @@ static int run_step(fr_embedder *e, const target *to, fr_err *err)
 static int put_text(fr_embedder *e, size_t index, const fr_ids *ids, size_t second_at,
                     const target *to, fr_err *err)
 {
-    const bool kinds = fr_model_shape(e->model)->n_types > 1;
+    const bool kinds = fr_model_shape(e->states)->n_types > 1;
     if (e->n_members == e->n_sequences || e->n_rows + ids->n > e->step_tokens)
         FR_TRY(run_step(e, to, err));
     for (size_t i = 0; i < ids->n; i++) {

@@ -79,7 +79,8 @@ int fr_engine_new(fr_model *model, const fr_engine_options *options, fr_engine *
     FR_AUTOPTR(fr_engine) e = FR_NEW(fr_engine);
     e->model = model;
     e->work = o->work;
-    e->no_prefix_cache = o->no_prefix_cache;
+    /* what a decoder computes depends on what its encoder read */
+    e->no_prefix_cache = o->no_prefix_cache || fr_model_encoder(model) != NULL;
     e->next_id = 1;
     e->context = o->context > 0 ? o->context : shape->context;
     e->step_tokens = o->step_tokens > 0 ? o->step_tokens : DEFAULT_STEP_TOKENS;
@@ -141,6 +142,7 @@ static void asked_free(fr_asked *a)
 {
     fr_stream_fini(&a->stream);
     free(a->ids);
+    free(a->source);
     free(a->bias);
     fr_matcher_free(a->matcher);
     free(a);
@@ -249,9 +251,11 @@ static int check_ids(const fr_engine *e, const fr_ids *ids, size_t room, fr_err 
     return 0;
 }
 
-int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *ids, size_t score_from,
-                 fr_asked **out, fr_err *err)
+int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *source, const fr_ids *ids,
+                 size_t score_from, fr_asked **out, fr_err *err)
 {
+    if (source != NULL)
+        FR_TRY(check_ids(e, source, 0, err));
     /* the last token of a scored row is never put in, only predicted */
     FR_TRY(check_ids(e, ids, score_from > 0 ? 0 : 1, err));
     size_t longest = request->sampling.max_length;
@@ -267,11 +271,17 @@ int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *ids, siz
     memcpy(a->ids, ids->at, ids->n * sizeof(*a->ids));
     a->score_from = score_from;
     a->sampling = request->sampling;
-    a->random_stream = fr_hash64(a->ids, a->n_ids * sizeof(*a->ids), 0);
+    const fr_ids *prompt = source != NULL ? source : ids;
+    a->random_stream = fr_hash64(prompt->at, prompt->n * sizeof(*prompt->at), 0);
+    if (source != NULL) {
+        a->n_source = source->n;
+        a->source = FR_NEW_N(int32_t, source->n);
+        memcpy(a->source, source->at, source->n * sizeof(*a->source));
+    }
     a->adapter = request->adapter;
     a->on_text = request->on_text;
     a->user = request->user;
-    a->done.prompt_tokens = ids->n;
+    a->done.prompt_tokens = prompt->n;
     fr_stream_init(&a->stream, request->sampling.stop, request->sampling.n_stop);
     a->sampling.stop = NULL;
     a->sampling.bias = NULL;
@@ -303,13 +313,20 @@ int fr_engine_submit(fr_engine *e, const fr_request *request, uint64_t *id, fr_e
         int flags = request->no_special ? FR_ENCODE_PLAIN : FR_ENCODE_BOS | FR_ENCODE_SPECIAL;
         FR_TRY(fr_tokenizer_encode(t, request->prompt, flags, &ids, err));
         /* a prompt goes on: an EOS that the vocabulary puts after whole texts is not wanted */
-        if (!request->no_special && ids.n > 1 && fr_tokenizer_adds_eos(t))
+        const bool reads = fr_model_encoder(e->model) != NULL;
+        if (!request->no_special && ids.n > 1 && fr_tokenizer_adds_eos(t) && !reads)
             ids.n--;
         if (ids.n == 0 && !request->no_special && fr_tokenizer_bos(t) >= 0)
             fr_ids_put(&ids, fr_tokenizer_bos(t));
     }
     fr_asked *a = NULL;
-    FR_TRY(fr_asked_new(e, request, &ids, 0, &a, err));
+    if (fr_model_encoder(e->model) != NULL) { /* the prompt is read, the answer begins anew */
+        FR_AUTO(fr_ids) start = { 0 };
+        fr_ids_put(&start, fr_model_decoder_start(e->model));
+        FR_TRY(fr_asked_new(e, request, &ids, &start, 0, &a, err));
+    } else {
+        FR_TRY(fr_asked_new(e, request, NULL, &ids, 0, &a, err));
+    }
     *id = a->id;
     return 0;
 }

@@ -63,6 +63,10 @@ typedef struct fr_asked {
     fr_request_state state;
     int32_t *ids; /* owned; the prompt, then what was generated */
     size_t n_prompt, n_ids, ids_cap;
+    int32_t *source; /* owned; of an encoder–decoder: what the encoder reads; ids begin with the
+                        decoder's first token */
+    size_t n_source;
+    bool was_read;
     size_t score_from; /* tokens from here on are scored */
     double logprob;
     size_t n_scored;
@@ -134,7 +138,7 @@ typedef struct fr_row_of {
 /* What a slot's request did in this step. */
 typedef struct fr_step_share {
     size_t first_row, n_rows;
-    double prefill_flops, decode_flops;
+    double prefill_flops, decode_flops, read_flops; /* read: of prefill, the encoder's */
     uint32_t prompt_tokens, generated_tokens;
     bool visited; /* its adapter's pass was made */
 } fr_step_share;
@@ -146,8 +150,9 @@ bool fr_slots_admit(fr_engine *e, fr_asked *a);
 void fr_slots_leave(fr_engine *e, fr_asked *a);
 
 /* engine.c */
-int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *ids, size_t score_from,
-                 fr_asked **out, fr_err *err);
+/* source: what the encoder of an encoder–decoder reads; NULL elsewhere. */
+int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *source, const fr_ids *ids,
+                 size_t score_from, fr_asked **out, fr_err *err);
 void fr_asked_finish(fr_engine *e, fr_asked *a, fr_finish how);
 
 #endif

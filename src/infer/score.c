@@ -48,19 +48,27 @@ static int ask(fr_engine *e, const fr_adapter *adapter, const fr_scored *item, u
     const fr_tokenizer *t = fr_model_tokenizer(e->model);
     FR_AUTO(fr_ids) ids = { 0 };
     FR_TRY(fr_tokenizer_encode(t, item->prompt, FR_ENCODE_BOS | FR_ENCODE_SPECIAL, &ids, err));
-    if (ids.n > 1 && fr_tokenizer_adds_eos(t))
+    FR_AUTO(fr_ids) source = { 0 };
+    const bool reads = fr_model_encoder(e->model) != NULL;
+    if (reads) { /* the encoder reads the prompt, the decoder begins anew */
+        for (size_t i = 0; i < ids.n; i++)
+            fr_ids_put(&source, ids.at[i]);
+        ids.n = 0;
+        fr_ids_put(&ids, fr_model_decoder_start(e->model));
+    } else if (ids.n > 1 && fr_tokenizer_adds_eos(t)) {
         ids.n--;
+    }
     if (ids.n == 0 && fr_tokenizer_bos(t) >= 0)
         fr_ids_put(&ids, fr_tokenizer_bos(t));
     size_t from = ids.n;
-    int flags = item->prompt.n > 0 ? FR_ENCODE_CONTINUES : FR_ENCODE_PLAIN;
+    int flags = item->prompt.n > 0 && !reads ? FR_ENCODE_CONTINUES : FR_ENCODE_PLAIN;
     FR_TRY(fr_tokenizer_encode(t, item->continuation, flags, &ids, err));
     if (from == 0 || ids.n == from)
         return fr_fail(err, FR_E_USAGE, "Both need at least one token.",
                        "the %s to be scored is empty", from == 0 ? "prompt" : "continuation");
     fr_request request = { .adapter = adapter };
     fr_asked *a = NULL;
-    FR_TRY(fr_asked_new(e, &request, &ids, from, &a, err));
+    FR_TRY(fr_asked_new(e, &request, reads ? &source : NULL, &ids, from, &a, err));
     *id = a->id;
     return 0;
 }
@@ -102,7 +110,7 @@ static int ask_windows(fr_engine *e, const fr_ids *text, size_t window, scored *
         while (ids.n < window && at < text->n)
             fr_ids_put(&ids, text->at[at++]);
         fr_asked *a = NULL;
-        FR_TRY(fr_asked_new(e, &request, &ids, 1, &a, err));
+        FR_TRY(fr_asked_new(e, &request, NULL, &ids, 1, &a, err));
         rows[*n].id = a->id;
     }
     return 0;
@@ -112,6 +120,10 @@ int fr_engine_nll(fr_engine *e, fr_str text, size_t window, double *nll_sum, siz
                   const fr_progress *progress, fr_err *err)
 {
     window = window > 0 ? window : e->context;
+    if (fr_model_encoder(e->model) != NULL)
+        return fr_fail(err, FR_E_USAGE, "Score an answer after a prompt instead.",
+                       "'%s' is an encoder–decoder: a text by itself has no likelihood in it",
+                       fr_model_path(e->model));
     if (window < 2 || window > e->context)
         return fr_fail(err, FR_E_USAGE, "Choose from 2 up to the context.",
                        "a window of %zu tokens does not fit a context of %zu", window, e->context);

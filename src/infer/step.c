@@ -70,7 +70,7 @@ static bool put_row(fr_engine *e, plan *p, size_t slot_at)
         share->decode_flops += flops;
     } else {
         share->prefill_flops += flops;
-        share->prompt_tokens++;
+        share->prompt_tokens += a->source == NULL ? 1 : 0; /* those were counted when read */
     }
     return true;
 }
@@ -219,6 +219,8 @@ static void tell(fr_engine *e, const plan *p, int64_t start_ns, int64_t end_ns)
     size_t kv_bytes = fr_kv_bytes_per_token(e->kv);
     for (size_t r = 0; r < p->n_rows; r++)
         event.flops += e->row_of[r].flops;
+    for (size_t i = 0; i < e->n_slots; i++)
+        event.flops += e->shares[i].n_rows > 0 ? e->shares[i].read_flops : 0;
     double step_s = (double)(end_ns - start_ns) * 1e-9;
     for (size_t i = 0; i < e->n_slots; i++) {
         const fr_step_share *share = &e->shares[i];
@@ -313,6 +315,26 @@ static int forward_group(fr_engine *e, plan *p, fr_err *err)
     return rc;
 }
 
+/* The encoder of an encoder–decoder reads the prompts of requests that just got a slot. */
+static int read_sources(fr_engine *e, fr_err *err)
+{
+    for (size_t i = 0; i < e->n_slots; i++) {
+        fr_asked *a = e->slots[i].asked;
+        fr_step_share *share = &e->shares[i];
+        if (a == NULL || a->source == NULL || a->was_read)
+            continue;
+        if (fr_model_encode(e->model, e->kv, e->pool, i, a->source, a->n_source, err) != 0) {
+            fr_asked_finish(e, a, FR_FINISH_CANCELLED);
+            return err != NULL ? err->code : FR_E_FAILED;
+        }
+        a->was_read = true;
+        share->read_flops = fr_model_encode_flops(e->model, a->n_source);
+        share->prefill_flops += share->read_flops;
+        share->prompt_tokens += (uint32_t)a->n_source;
+    }
+    return 0;
+}
+
 /* One pass for each adapter in use; nearly always there is one or none. */
 static int forward_all(fr_engine *e, plan *p, fr_err *err)
 {
@@ -335,7 +357,8 @@ int fr_engine_step(fr_engine *e, fr_err *err)
     for (size_t i = 0; i < e->n_slots; i++)
         e->shares[i] = (fr_step_share){ 0 };
     plan p = { .prompt_left = e->step_tokens };
-    int rc = forward_all(e, &p, err);
+    int rc = read_sources(e, err);
+    rc = rc != 0 ? rc : forward_all(e, &p, err);
     if (rc != 0)
         give_up(e);
     else

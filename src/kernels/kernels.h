@@ -83,10 +83,12 @@ typedef struct fr_kernels {
      * k, v    [n][head_dim] in `format` (F32, F16, or Q8_0: heads of whole blocks): positions
      *         0…n-1, all of them attended.
      * cap     0: none; else scores are cap · tanh(score · scale / cap).
+     * bias    [n] added to score · scale, with cap 0 and of one query head; NULL: none.
      * scores  [group][n] f32, scratch.
      */
     void (*attend)(float *out, const float *q, const void *k, const void *v, fr_format format,
-                   size_t group, size_t n, size_t head_dim, float scale, float cap, float *scores);
+                   size_t group, size_t n, size_t head_dim, float scale, float cap,
+                   const float *bias, float *scores);
     /** F32 (copy), F16 (round to nearest even) or Q8_0 (whole blocks) from f32. */
     void (*narrow)(void *to, fr_format format, const float *from, size_t n);
     /** The exponential that softmax and silu_mul use: FR_EXP_BOUND; 0 below −87.33. */

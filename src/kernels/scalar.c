@@ -105,7 +105,8 @@ static void add(float *y, const float *x, float scale, size_t n)
 /* Scores as a product with the keys as weights; then, for each number of the head, four chains of
  * fused multiply-adds (position t goes to chain t mod 4, in rising order), added as a tree. */
 static void attend(float *out, const float *q, const void *k, const void *v, fr_format format,
-                   size_t group, size_t n, size_t head_dim, float scale, float cap, float *scores)
+                   size_t group, size_t n, size_t head_dim, float scale, float cap,
+                   const float *bias, float *scores)
 {
     const fr_format_row *row = fr_format_find(format);
     const size_t row_bytes = head_dim / row->block_values * row->block_bytes;
@@ -113,6 +114,11 @@ static void attend(float *out, const float *q, const void *k, const void *v, fr_
     linear(scores, n, q, head_dim, group, &keys, 0, n);
     if (cap > 0) {
         fr_cap_scores(&fr_kernels_scalar, scores, group * n, scale, cap);
+        scale = 1;
+    }
+    if (bias != NULL) {
+        for (size_t t = 0; t < n; t++)
+            scores[t] = fmaf(scores[t], scale, bias[t]);
         scale = 1;
     }
     for (size_t g = 0; g < group; g++) {

@@ -679,8 +679,8 @@ INLINE void gather(float *out, const uint8_t *v, size_t v_row_bytes, size_t from
 }
 
 INLINE void attend_in(float *out, const float *q, const void *k, const void *v, size_t group,
-                      size_t n, size_t head_dim, float scale, float cap, float *scores,
-                      const fr_format format)
+                      size_t n, size_t head_dim, float scale, float cap, const float *bias,
+                      float *scores, const fr_format format)
 {
     const size_t row_bytes = format == FR_FORMAT_F32   ? head_dim * 4
                              : format == FR_FORMAT_F16 ? head_dim * 2
@@ -689,6 +689,16 @@ INLINE void attend_in(float *out, const float *q, const void *k, const void *v, 
     linear_in(scores, n, q, head_dim, group, &keys, 0, n, format);
     if (cap > 0) {
         fr_cap_scores(&ROW, scores, group * n, scale, cap);
+        scale = 1;
+    }
+    if (bias != NULL) {
+        for (size_t t = 0; t < n; t += FR_LANES) {
+            size_t part = FR_MIN((size_t)FR_LANES, n - t);
+            v16_store_part(scores + t,
+                           v16_fma(v16_load_part(scores + t, part), v16_set(scale),
+                                   v16_load_part(bias + t, part)),
+                           part);
+        }
         scale = 1;
     }
     for (size_t g = 0; g < group; g++, scores += n, out += head_dim) {
@@ -704,14 +714,15 @@ INLINE void attend_in(float *out, const float *q, const void *k, const void *v, 
 }
 
 static void attend(float *out, const float *q, const void *k, const void *v, fr_format format,
-                   size_t group, size_t n, size_t head_dim, float scale, float cap, float *scores)
+                   size_t group, size_t n, size_t head_dim, float scale, float cap,
+                   const float *bias, float *scores)
 {
     if (format == FR_FORMAT_F32)
-        attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F32);
+        attend_in(out, q, k, v, group, n, head_dim, scale, cap, bias, scores, FR_FORMAT_F32);
     else if (format == FR_FORMAT_Q8_0)
-        attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_Q8_0);
+        attend_in(out, q, k, v, group, n, head_dim, scale, cap, bias, scores, FR_FORMAT_Q8_0);
     else
-        attend_in(out, q, k, v, group, n, head_dim, scale, cap, scores, FR_FORMAT_F16);
+        attend_in(out, q, k, v, group, n, head_dim, scale, cap, bias, scores, FR_FORMAT_F16);
 }
 
 static void narrow(void *to, fr_format format, const float *from, size_t n)

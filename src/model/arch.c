@@ -73,6 +73,10 @@ size_t fr_shape_dim(const fr_shape *s, fr_dim dim)
         return s->n_experts_used * s->expert_ffn_dim;
     case FR_DIM_VOCAB:
         return s->n_vocab;
+    case FR_DIM_HEADS:
+        return s->n_heads;
+    case FR_DIM_BUCKETS:
+        return s->n_buckets;
     case FR_DIM_LABELS:
         return s->n_labels;
     }
@@ -158,6 +162,10 @@ static bool is_there(fr_when when, const fr_shape *s, fr_slot slot)
         return s->parallel;
     case FR_WHEN_SERIAL:
         return !s->parallel;
+    case FR_WHEN_GATED:
+        return (s->optional >> FR_SLOT_FFN_GATE & 1) != 0;
+    case FR_WHEN_UNGATED:
+        return (s->optional >> FR_SLOT_FFN_GATE & 1) == 0;
     }
     return false;
 }
@@ -227,6 +235,7 @@ static int check_sizes(const fr_shape *s, fr_err *err)
         { "context", s->context, 1, 1 << 24 },
         { "token types", s->n_types, 0, 1 << 16 },
         { "labels", s->n_labels, 0, 1 << 20 },
+        { "buckets of distances", s->n_buckets, 0, 1 << 16 },
         { "experts", experts, 0, 1024 },
         { "experts used", s->n_experts_used, experts != 0 ? 1 : 0, experts },
         { "expert ffn", s->expert_ffn_dim, experts != 0 ? 1 : 0, 1 << 20 },
@@ -250,6 +259,11 @@ int fr_shape_check(const fr_shape *s, fr_err *err)
         return fr_fail(err, FR_E_USAGE, "Choose kv_heads so that it divides heads.",
                        "%zu heads cannot share %zu key-value heads evenly", s->n_heads,
                        s->n_kv_heads);
+    if (s->n_buckets != 0 && (s->n_heads != s->n_kv_heads || s->n_buckets % 4 != 0))
+        return fr_fail(err, FR_E_USAGE, NULL,
+                       "%zu buckets of distances and %zu key-value heads of %zu: expected a "
+                       "multiple of 4, and as many",
+                       s->n_buckets, s->n_kv_heads, s->n_heads);
     if (arch->rope != FR_ROPE_NONE &&
         (s->rope_dim == 0 || s->rope_dim % 2 != 0 || s->rope_dim > s->head_dim))
         return fr_fail(err, FR_E_USAGE, NULL,
@@ -278,6 +292,8 @@ const char *fr_op_name(const fr_op *op, bool is_back)
             [FR_OP_LINEAR] = "matmul",
             [FR_OP_ROPE] = "rope",
             [FR_OP_ATTENTION] = "attention",
+            [FR_OP_REMEMBER] = "remember",
+            [FR_OP_CROSS_ATTENTION] = "cross attention",
             [FR_OP_ACTIVATE] = "activation",
             [FR_OP_PICK] = "pick",
             [FR_OP_EXPERT_LINEAR] = "expert matmul",
@@ -292,6 +308,8 @@ const char *fr_op_name(const fr_op *op, bool is_back)
             [FR_OP_LINEAR] = "matmul back",
             [FR_OP_ROPE] = "rope back",
             [FR_OP_ATTENTION] = "attention back",
+            [FR_OP_REMEMBER] = "remember back",
+            [FR_OP_CROSS_ATTENTION] = "cross attention back",
             [FR_OP_ACTIVATE] = "activation back",
             [FR_OP_PICK] = "pick back",
             [FR_OP_EXPERT_LINEAR] = "expert matmul back",
@@ -332,6 +350,12 @@ const char *fr_op_part(const fr_op *op)
         [FR_SLOT_EXPERTS_DOWN] = "ffn_down_exps",
         [FR_SLOT_HEAD] = "cls",
         [FR_SLOT_CLASSES] = "cls_output",
+        [FR_SLOT_CROSS_NORM] = "cross_attn_norm",
+        [FR_SLOT_CROSS_Q] = "cross_attn_q",
+        [FR_SLOT_CROSS_K] = "cross_attn_k",
+        [FR_SLOT_CROSS_V] = "cross_attn_v",
+        [FR_SLOT_CROSS_OUT] = "cross_attn_o",
+        [FR_SLOT_ATTN_DISTANCE] = "attn_rel_b",
     };
     if (op->kind == FR_OP_ROPE)
         return op->in == FR_VALUE_Q ? "q" : "k";

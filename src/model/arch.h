@@ -7,9 +7,11 @@
  *     for (size_t i = 0; i < arch->n_layer_ops; i++)
  *         run(&arch->layer_ops[i], layer);
  *
- * A model is: before_ops once, layer_ops for each layer, after_ops once. Operations read and write
- * values: one row of numbers per token, whose width is a function of the shape. A value that is
- * written again is a new version of it; what a list reads is always the latest version.
+ * A model is: before_ops once, layer_ops for each layer, after_ops once. An encoder–decoder names
+ * the row of its encoder; what that makes of the input goes through memory_ops for each layer, and
+ * the layers look at it. Operations read and write values: one row of numbers per token, whose
+ * width is a function of the shape. A value that is written again is a new version of it; what a
+ * list reads is always the latest version.
  */
 #ifndef FR_MODEL_ARCH_H
 #define FR_MODEL_ARCH_H
@@ -36,6 +38,8 @@ typedef enum fr_dim {
     FR_DIM_PICKED,     /* 2 × n_experts_used: the numbers and the shares of a token's experts */
     FR_DIM_PICKED_FFN, /* n_experts_used × expert_ffn_dim */
     FR_DIM_VOCAB,      /* n_vocab */
+    FR_DIM_HEADS,      /* n_heads */
+    FR_DIM_BUCKETS,    /* n_buckets: kinds of distance between two positions */
     FR_DIM_LABELS      /* n_labels: classes of a classification head */
 } fr_dim;
 size_t fr_shape_dim(const fr_shape *s, fr_dim dim);
@@ -110,6 +114,12 @@ typedef enum fr_slot {
     FR_SLOT_HEAD_B,
     FR_SLOT_CLASSES,
     FR_SLOT_CLASSES_B,
+    FR_SLOT_ATTN_DISTANCE, /* what each distance adds to the scores of each head */
+    FR_SLOT_CROSS_NORM,    /* attention to what the encoder made */
+    FR_SLOT_CROSS_Q,
+    FR_SLOT_CROSS_K,
+    FR_SLOT_CROSS_V,
+    FR_SLOT_CROSS_OUT,
     FR_SLOT_COUNT
 } fr_slot;
 
@@ -122,7 +132,9 @@ typedef enum fr_when {
     FR_WHEN_DENSE,    /* no experts */
     FR_WHEN_EXPERTS,
     FR_WHEN_PARALLEL, /* attention and feed-forward both read the same residual stream */
-    FR_WHEN_SERIAL
+    FR_WHEN_SERIAL,
+    FR_WHEN_GATED, /* the feed-forward has a gate (an optional weight), or has none */
+    FR_WHEN_UNGATED
 } fr_when;
 
 /**
@@ -154,10 +166,13 @@ typedef enum fr_op_kind {
                         weight's width */
     FR_OP_LINEAR,    /* out (= or +=) in · weightᵀ (+ bias); with `add` a new version of out */
     FR_OP_ROPE,      /* in and out are one value: rotated by its position */
-    FR_OP_ATTENTION, /* out = softmax(cap(in · in2ᵀ · attn_scale), causal, window) · in3 */
-    FR_OP_ACTIVATE,  /* out = activation(in) (* in2) */
-    FR_OP_PICK,      /* out = the largest of softmax(in): numbers and shares */
-    FR_OP_EXPERT_LINEAR, /* out = in · weight[e]ᵀ for each expert e that in2 picked */
+    FR_OP_ATTENTION, /* out = softmax(cap(in · in2ᵀ · attn_scale) (+ weight[distance]), causal,
+                        window) · in3 */
+    FR_OP_REMEMBER,  /* in2 and in3 are the keys and values of the memory */
+    FR_OP_CROSS_ATTENTION, /* out = softmax(in · keysᵀ · attn_scale) · values, of the memory */
+    FR_OP_ACTIVATE,        /* out = activation(in) (* in2) */
+    FR_OP_PICK,            /* out = the largest of softmax(in): numbers and shares */
+    FR_OP_EXPERT_LINEAR,   /* out = in · weight[e]ᵀ for each expert e that in2 picked */
     FR_OP_EXPERT_SUM, /* out += sum over picked experts of share · (in's part · weight[e]ᵀ) */
     FR_OP_LOGITS      /* out = cap(in · weightᵀ · logit_scale), for rows that ask for it */
 } fr_op_kind;
@@ -178,8 +193,15 @@ typedef enum fr_rope_kind {
 
 typedef enum fr_norm_kind { FR_NORM_RMS, FR_NORM_LAYER } fr_norm_kind;
 
-/** The parts of a list: once before the layers, for each layer, once after. */
-typedef enum fr_part { FR_PART_BEFORE, FR_PART_LAYER, FR_PART_AFTER, FR_PART_COUNT } fr_part;
+/** The parts of a list: once before the layers, for each layer, once after; and for each layer over
+ * the encoder's hidden states (X), once for an input. */
+typedef enum fr_part {
+    FR_PART_BEFORE,
+    FR_PART_LAYER,
+    FR_PART_AFTER,
+    FR_PART_MEMORY,
+    FR_PART_COUNT
+} fr_part;
 enum { FR_OPS_MOST = 40 };
 
 /** Static, all of it. */
@@ -188,13 +210,18 @@ typedef struct {
     fr_rope_kind rope;
     fr_norm_kind norm;
     fr_activation activation;
-    bool embed_scaled;   /* by the root of dim */
-    bool renormed;       /* shares of the picked experts are made to sum to one */
-    bool looks_ahead;    /* attention is not causal; there are no logits, only hidden states */
-    size_t wide_heads;   /* with so many layers, scores are scaled by dim / n_heads instead of
-                            head_dim: no key says so (gemma's 27B) */
-    size_t window_every; /* every n-th layer attends to all, where there is a window; 0: none */
-    float local_theta;   /* rope base of layers with a window; 0: that of all */
+    fr_activation ungated;  /* of a feed-forward without gate, where another; NONE: the same */
+    const char *encoder;    /* the row of the encoder whose states are looked at; NULL: none */
+    const char *layers_key; /* how many layers; NULL: "block_count" */
+    bool unscaled;          /* scores are not divided by the root of head_dim */
+    bool tied_scaled;       /* logits by an output that is the embedding are: by that of dim */
+    bool embed_scaled;      /* by the root of dim */
+    bool renormed;          /* shares of the picked experts are made to sum to one */
+    bool looks_ahead;       /* attention is not causal; there are no logits, only hidden states */
+    size_t wide_heads;      /* with so many layers, scores are scaled by dim / n_heads instead of
+                               head_dim: no key says so (gemma's 27B) */
+    size_t window_every;    /* every n-th layer attends to all, where there is a window; 0: none */
+    float local_theta;      /* rope base of layers with a window; 0: that of all */
     const fr_slot_row *slots;
     size_t n_slots;
     const fr_op *ops[FR_PART_COUNT];
@@ -232,9 +259,11 @@ bool fr_slot_present(const fr_slot_row *row, const fr_shape *s);
 /** Whether a layer sees a window of the positions only. */
 bool fr_shape_is_local(const fr_shape *s, size_t layer);
 
-/** The shape that a file's keys and tensors state, checked; no weights are read. FR_E_UNSUPPORTED: an
- * architecture that is no row. */
+/** The shape that a file's keys and tensors state, checked; no weights are read. FR_E_UNSUPPORTED:
+ * an architecture that is no row. */
 int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err);
+/** Of the encoder in the file of an encoder–decoder. */
+int fr_shape_read_encoder(const fr_gguf *file, fr_shape *out, fr_err *err);
 /** Parameters of a model of this shape, all slots. */
 uint64_t fr_shape_n_params(const fr_shape *s);
 /** Refuses what cannot be a model: zero sizes, heads that do not divide, odd rope. FR_E_USAGE;

@@ -556,11 +556,106 @@ static const fr_op NOMIC_LAYER[] = {
     NORM_X(FR_SLOT_FFN_POST_NORM),
 };
 
+/* ---- encoder and decoder -----------------------------------------------------------------------
+ * Raffel et al. 2019, arXiv:1910.10683: scores are not scaled, but what the distance of two
+ * positions adds to them is learned, once for all layers. Feed-forward with ReLU, or gated (version
+ * 1.1, Flan). */
+#define T5_BLOCKS(g, h, ffn)                                                                       \
+    VECTOR(FR_SLOT_ATTN_NORM, g "attn_norm.weight", h "layer.0.layer_norm.weight", FR_DIM_MODEL),  \
+        MATRIX(FR_SLOT_ATTN_Q, g "attn_q.weight", h "layer.0.SelfAttention.q.weight", FR_DIM_Q,    \
+               FR_DIM_MODEL),                                                                      \
+        MATRIX(FR_SLOT_ATTN_K, g "attn_k.weight", h "layer.0.SelfAttention.k.weight", FR_DIM_KV,   \
+               FR_DIM_MODEL),                                                                      \
+        MATRIX(FR_SLOT_ATTN_V, g "attn_v.weight", h "layer.0.SelfAttention.v.weight", FR_DIM_KV,   \
+               FR_DIM_MODEL),                                                                      \
+        MATRIX(FR_SLOT_ATTN_OUT, g "attn_o.weight", h "layer.0.SelfAttention.o.weight",            \
+               FR_DIM_MODEL, FR_DIM_Q),                                                            \
+        VECTOR(FR_SLOT_FFN_NORM, g "ffn_norm.weight", h ffn "layer_norm.weight", FR_DIM_MODEL),    \
+        MATRIX_WHEN(FR_SLOT_FFN_GATE, g "ffn_gate.weight", h ffn "DenseReluDense.wi_0.weight",     \
+                    FR_DIM_FFN, FR_DIM_MODEL, FR_WHEN_OPTIONAL),                                   \
+        MATRIX(FR_SLOT_FFN_UP, g "ffn_up.weight", h ffn "DenseReluDense.wi_1.weight", FR_DIM_FFN,  \
+               FR_DIM_MODEL),                                                                      \
+        MATRIX(FR_SLOT_FFN_DOWN, g "ffn_down.weight", h ffn "DenseReluDense.wo.weight",            \
+               FR_DIM_MODEL, FR_DIM_FFN)
+#define T5_DISTANCE(g, h)                                                                          \
+    {                                                                                              \
+        FR_SLOT_ATTN_DISTANCE, g ".blk.0.attn_rel_b.weight",                                       \
+            h ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", FR_DIM_BUCKETS,     \
+            FR_DIM_HEADS                                                                           \
+    }
+#define T5_NORM(g, h)                                                                              \
+    {                                                                                              \
+        FR_SLOT_OUTPUT_NORM, g ".output_norm.weight", h ".final_layer_norm.weight", FR_DIM_ONE,    \
+            FR_DIM_MODEL                                                                           \
+    }
+#define T5_CROSS(s, g, r, c)                                                                       \
+    MATRIX(s, "dec.blk.%zu.cross_attn_" g ".weight",                                               \
+           "decoder.block.%zu.layer.1.EncDecAttention." g ".weight", r, c)
+#define ATTEND_BY_DISTANCE                                                                         \
+    {                                                                                              \
+        FR_OP_ATTENTION, FR_SLOT_ATTN_DISTANCE, .in = FR_VALUE_Q, .in2 = FR_VALUE_K,               \
+                                                .in3 = FR_VALUE_V, .out = FR_VALUE_ATT             \
+    }
+#define GATED_OR_PLAIN                                                                             \
+    PROJECT(FFN_GATE, H, GATE), PROJECT(FFN_UP, H, UP),                                            \
+        { FR_OP_ACTIVATE, .in = FR_VALUE_GATE, .in2 = FR_VALUE_UP, .out = FR_VALUE_ACT,            \
+          .when = FR_WHEN_GATED },                                                                 \
+    {                                                                                              \
+        FR_OP_ACTIVATE, .in = FR_VALUE_UP, .out = FR_VALUE_ACT, .when = FR_WHEN_UNGATED            \
+    }
+
+static const fr_slot_row T5_ENCODER_SLOTS[] = {
+    TOKEN_EMBD("shared.weight"),
+    T5_BLOCKS("enc.blk.%zu.", "encoder.block.%zu.", "layer.1."),
+    T5_DISTANCE("enc", "encoder"),
+    T5_NORM("enc", "encoder"),
+};
+static const fr_op T5_ENCODER_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_NONE), PROJECT_QKV(H), ATTEND_BY_DISTANCE,      ADD_ATTENTION,
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_NONE),  GATED_OR_PLAIN, ADD_FFN(FR_WHEN_ALWAYS),
+};
+static const fr_op T5_ENCODER_AFTER[] = { NORM_H(FR_SLOT_OUTPUT_NORM, FR_SLOT_NONE) };
+
+static const fr_slot_row T5_SLOTS[] = {
+    TOKEN_EMBD("shared.weight"),
+    T5_BLOCKS("dec.blk.%zu.", "decoder.block.%zu.", "layer.2."),
+    T5_DISTANCE("dec", "decoder"),
+    T5_NORM("dec", "decoder"),
+    VECTOR(FR_SLOT_CROSS_NORM, "dec.blk.%zu.cross_attn_norm.weight",
+           "decoder.block.%zu.layer.1.layer_norm.weight", FR_DIM_MODEL),
+    T5_CROSS(FR_SLOT_CROSS_Q, "q", FR_DIM_Q, FR_DIM_MODEL),
+    T5_CROSS(FR_SLOT_CROSS_K, "k", FR_DIM_KV, FR_DIM_MODEL),
+    T5_CROSS(FR_SLOT_CROSS_V, "v", FR_DIM_KV, FR_DIM_MODEL),
+    T5_CROSS(FR_SLOT_CROSS_OUT, "o", FR_DIM_MODEL, FR_DIM_Q),
+    OUTPUT("lm_head.weight"),
+};
+static const fr_op T5_LAYER[] = {
+    NORM_H(FR_SLOT_ATTN_NORM, FR_SLOT_NONE),
+    PROJECT_QKV(H),
+    ATTEND_BY_DISTANCE,
+    ADD_ATTENTION,
+    NORM_H(FR_SLOT_CROSS_NORM, FR_SLOT_NONE),
+    { FR_OP_LINEAR, FR_SLOT_CROSS_Q, .in = FR_VALUE_H, .out = FR_VALUE_Q },
+    { FR_OP_CROSS_ATTENTION, .in = FR_VALUE_Q, .out = FR_VALUE_ATT },
+    { FR_OP_LINEAR, FR_SLOT_CROSS_OUT, .in = FR_VALUE_ATT, .out = FR_VALUE_X, .add = true },
+    NORM_H(FR_SLOT_FFN_NORM, FR_SLOT_NONE),
+    GATED_OR_PLAIN,
+    ADD_FFN(FR_WHEN_ALWAYS),
+};
+static const fr_op T5_MEMORY[] = {
+    { FR_OP_LINEAR, FR_SLOT_CROSS_K, .in = FR_VALUE_X, .out = FR_VALUE_K },
+    { FR_OP_LINEAR, FR_SLOT_CROSS_V, .in = FR_VALUE_X, .out = FR_VALUE_V },
+    { FR_OP_REMEMBER, .in2 = FR_VALUE_K, .in3 = FR_VALUE_V },
+};
+
 #define LIST(before, layer, after)                                                                 \
     .ops = { before, layer, after },                                                               \
     .n_ops = { FR_COUNT_OF(before), FR_COUNT_OF(layer), FR_COUNT_OF(after) }
 #define LIST_OF_ENCODER(before, layer)                                                             \
     .ops = { before, layer, NULL }, .n_ops = { FR_COUNT_OF(before), FR_COUNT_OF(layer), 0 }
+#define LIST_WITH_MEMORY(before, layer, after, memory)                                             \
+    .ops = { before, layer, after, memory },                                                       \
+    .n_ops = { FR_COUNT_OF(before), FR_COUNT_OF(layer), FR_COUNT_OF(after), FR_COUNT_OF(memory) }
 #define SLOTS(s) .slots = s, .n_slots = FR_COUNT_OF(s)
 
 const fr_arch fr_arch_rows[] = {
@@ -594,5 +689,12 @@ const fr_arch fr_arch_rows[] = {
       LIST_OF_ENCODER(BERT_BEFORE, BERT_LAYER) },
     { "nomic-bert", FR_ROPE_HALVES, FR_NORM_LAYER, FR_ACT_SILU, .looks_ahead = true,
       SLOTS(NOMIC_SLOTS), LIST_OF_ENCODER(NOMIC_BEFORE, NOMIC_LAYER) },
+    { "t5", FR_ROPE_NONE, FR_NORM_RMS, FR_ACT_GELU_TANH, .ungated = FR_ACT_RELU,
+      .encoder = "t5encoder", .layers_key = "decoder_block_count", .unscaled = true,
+      .tied_scaled = true, SLOTS(T5_SLOTS),
+      LIST_WITH_MEMORY(EMBEDDING, T5_LAYER, OUTPUT_LOGITS, T5_MEMORY) },
+    { "t5encoder", FR_ROPE_NONE, FR_NORM_RMS, FR_ACT_GELU_TANH, .ungated = FR_ACT_RELU,
+      .unscaled = true, .looks_ahead = true, SLOTS(T5_ENCODER_SLOTS),
+      LIST(EMBEDDING, T5_ENCODER_LAYER, T5_ENCODER_AFTER) },
 };
 const size_t fr_arch_n_rows = FR_COUNT_OF(fr_arch_rows);

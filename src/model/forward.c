@@ -76,6 +76,7 @@ typedef struct {
     const fr_row *rows;
     size_t n, n_logits;
     float *logits;                /* NULL: hidden states are wanted */
+    bool remembers;               /* only what the encoder made is put into the state */
     float *value[FR_VALUE_COUNT]; /* [n][width]; of H one for each thread */
     size_t width[FR_VALUE_COUNT];
     float *angles[ROPE_SETS]; /* [n][rope_dim] cos, sin; NULL where there are none */
@@ -293,14 +294,16 @@ static void store_keys_and_values(const walk *w, const fr_op *op, size_t layer)
     size_t row, end_row, first_head, end_head, dim = shape->head_dim;
     size_t bytes = s->kv->row_bytes;
     const fr_value from[2] = { op->in2, op->in3 };
+    const bool remember = op->kind == FR_OP_REMEMBER;
     share_heads(w, s->n, &row, &end_row, &first_head, &end_head);
     for (; row < end_row; row++)
         for (size_t h = first_head; h < end_head; h++)
             for (size_t which = 0; which < 2; which++)
-                s->k->narrow(kv_at(s->kv, s->rows[row].sequence, layer, which, h) +
-                                 s->rows[row].position * bytes,
-                             s->kv->format,
-                             s->value[from[which]] + (row * shape->n_kv_heads + h) * dim, dim);
+                s->k->narrow(
+                    (remember ? kv_read_at : kv_at)(s->kv, s->rows[row].sequence, layer, which, h) +
+                        s->rows[row].position * bytes,
+                    s->kv->format, s->value[from[which]] + (row * shape->n_kv_heads + h) * dim,
+                    dim);
 }
 
 /* Positions from the first that the layer lets the row see to the row's own; where attention is not
@@ -315,11 +318,29 @@ static void attend_head(const walk *w, const fr_op *op, size_t layer, size_t liv
     size_t end = shape->looks_ahead ? s->kv->next[row->sequence] : (size_t)row->position + 1;
     size_t first = fr_shape_is_local(shape, layer) && end > shape->window ? end - shape->window : 0;
     size_t skip = first * s->kv->row_bytes;
+    const float *bias = op->weight == FR_SLOT_NONE
+                            ? NULL
+                            : s->kv->distance + head * (2 * s->kv->context - 1) +
+                                  (s->kv->context - 1 + first - row->position);
     s->k->attend(s->value[op->out] + at, s->value[op->in] + at,
                  kv_at(s->kv, row->sequence, layer, 0, head) + skip,
                  kv_at(s->kv, row->sequence, layer, 1, head) + skip, s->kv->format, group,
-                 end - first, dim, s->m->attn_scale, shape->attn_cap,
+                 end - first, dim, s->m->attn_scale, shape->attn_cap, bias,
                  s->scores + w->thread * s->scores_n);
+}
+
+/* All of what the encoder made. */
+static void look_back_head(const walk *w, const fr_op *op, size_t layer, size_t live, size_t head)
+{
+    step *s = w->s;
+    const fr_shape *shape = &s->m->shape;
+    const uint32_t sequence = s->rows[s->live[live]].sequence;
+    size_t group = shape->n_heads / shape->n_kv_heads, dim = shape->head_dim;
+    size_t at = live * s->width[op->in] + head * group * dim;
+    s->k->attend(
+        s->value[op->out] + at, s->value[op->in] + at, kv_read_at(s->kv, sequence, layer, 0, head),
+        kv_read_at(s->kv, sequence, layer, 1, head), s->kv->format, group, s->kv->n_read[sequence],
+        dim, s->m->attn_scale, 0, NULL, s->scores + w->thread * s->scores_n);
 }
 
 /* All rows of the own heads; or rows and heads dealt out in turn, since later rows of a prompt have
@@ -332,7 +353,7 @@ static void attend(const walk *w, const fr_op *op, size_t layer)
     for (size_t head = first; head < end; head++)
         for (size_t r = 0; r < w->n_live; r++)
             if (w->s->by_heads || (r * heads + head) % w->threads == w->thread)
-                attend_head(w, op, layer, r, head);
+                (op->kind == FR_OP_ATTENTION ? attend_head : look_back_head)(w, op, layer, r, head);
 }
 
 /* The columns of one of the parts of a value: of each picked expert, or all. */
@@ -349,16 +370,19 @@ static size_t share_part(const walk *w, fr_value v, size_t *first, size_t *end)
 static void activate(const walk *w, const fr_op *op)
 {
     step *s = w->s;
+    const fr_arch *arch = s->m->arch;
+    const bool ungated = op->in2 == FR_VALUE_NONE && arch->ungated != FR_ACT_NONE;
+    const fr_activation kind = ungated ? arch->ungated : arch->activation;
     size_t first, end, width = s->width[op->out], part = share_part(w, op->out, &first, &end);
     for (size_t r = 0; r < w->n_live; r++)
         for (size_t at = r * width + first; at < (r + 1) * width; at += part) {
             float *out = s->value[op->out] + at;
             const float *gate = s->value[op->in] + at;
             const float *up = op->in2 != FR_VALUE_NONE ? s->value[op->in2] + at : NULL;
-            if (s->m->arch->activation == FR_ACT_SILU && up != NULL)
+            if (kind == FR_ACT_SILU && up != NULL)
                 s->k->silu_mul(out, gate, up, end - first);
             else
-                fr_activate(s->k, s->m->arch->activation, out, gate, up, end - first);
+                fr_activate(s->k, kind, out, gate, up, end - first);
         }
 }
 
@@ -461,6 +485,8 @@ static unsigned reads_of_others(const step *s, const fr_op *op)
         return bit(op->in) | bit(op->in2);
     case FR_OP_ROPE:
     case FR_OP_ATTENTION:
+    case FR_OP_CROSS_ATTENTION:
+    case FR_OP_REMEMBER:
         return s->by_heads ? 0 : bit(op->in) | bit(op->in2) | bit(op->in3);
     case FR_OP_ACTIVATE: /* columns of both, as the products before wrote them */
     case FR_OP_EMBED:
@@ -519,6 +545,12 @@ static void run_op(walk *w, const fr_op *op, size_t layer)
         }
         attend(w, op, layer);
         break;
+    case FR_OP_REMEMBER:
+        store_keys_and_values(w, op, layer);
+        break;
+    case FR_OP_CROSS_ATTENTION:
+        attend(w, op, layer);
+        break;
     case FR_OP_ACTIVATE:
         activate(w, op);
         break;
@@ -548,11 +580,13 @@ static void weigh_op(const walk *w, const fr_op *op, size_t layer, fr_op_event *
         share_columns(w, op->out, &first, &end);
         e->flops = 2.0 * (double)n_in * (double)(end - first) * (double)rows;
         e->bytes = (double)fr_packed_bytes(matrix) * (double)(end - first) / (double)n_out;
-    } else if (op->kind == FR_OP_ATTENTION) {
+    } else if (op->kind == FR_OP_ATTENTION || op->kind == FR_OP_CROSS_ATTENTION) {
+        const bool cross = op->kind == FR_OP_CROSS_ATTENTION;
         double positions = 0;
         for (size_t r = 0; r < rows; r++)
-            positions += shape->looks_ahead ? (double)s->kv->next[s->rows[s->live[r]].sequence]
-                                            : (double)s->rows[s->live[r]].position + 1;
+            positions += cross                ? (double)s->kv->n_read[s->rows[s->live[r]].sequence]
+                         : shape->looks_ahead ? (double)s->kv->next[s->rows[s->live[r]].sequence]
+                                              : (double)s->rows[s->live[r]].position + 1;
         positions /= (double)w->threads;
         e->flops = 4.0 * positions * (double)(shape->n_heads * shape->head_dim);
         e->bytes = positions * (double)fr_kv_bytes_per_token(s->kv) / (double)shape->n_layers;
@@ -589,6 +623,11 @@ static void walk_list(void *args, size_t first, size_t end, int thread)
         w.at_ns = fr_now_monotonic_ns();
     (void)end;
     (void)thread;
+    for (size_t l = 0; s->remembers && l < m->shape.n_layers; l++)
+        for (size_t i = 0; i < m->n_ops[FR_PART_MEMORY]; i++)
+            walk_op(&w, &m->ops[FR_PART_MEMORY][i], l, (int32_t)l);
+    if (s->remembers)
+        return;
     for (size_t i = 0; i < m->n_ops[FR_PART_BEFORE]; i++)
         walk_op(&w, &m->ops[FR_PART_BEFORE][i], 0, -1);
     for (size_t l = 0; l < m->shape.n_layers; l++)
@@ -639,6 +678,10 @@ static int check_rows(const fr_model *m, fr_kv *kv, const fr_row *rows, size_t n
         if (m->shape.looks_ahead && *next == SIZE_MAX && position != 0)
             return fr_fail(err, FR_E_USAGE, NULL,
                            "row %zu: a model that looks ahead takes a text in one step", i);
+        if (kv->n_read != NULL && kv->n_read[rows[i].sequence] == 0)
+            return fr_fail(err, FR_E_USAGE, "Let the encoder read an input first.",
+                           "row %zu: sequence %u has nothing that the decoder could look at", i,
+                           rows[i].sequence);
         *next = position + 1;
     }
     return 0;
@@ -771,6 +814,8 @@ static int forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_p
     FR_TRY(check_rows(m, kv, rows, n, err));
     for (size_t i = 0; i < n; i++) {
         longest = FR_MAX(longest, (size_t)rows[i].position + 1);
+        if (kv->n_read != NULL)
+            longest = FR_MAX(longest, kv->n_read[rows[i].sequence]);
         s.n_logits += rows[i].want_logits ? 1 : 0;
         if (flops < SHORT_FLOPS)
             flops += fr_shape_flops_per_token(&m->shape, rows[i].position, rows[i].want_logits);
@@ -806,4 +851,63 @@ int fr_model_hidden(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_
                     const fr_row *rows, size_t n, float *hidden, fr_err *err)
 {
     return forward(m, adapter, kv, pool, rows, n, NULL, hidden, err);
+}
+
+/* ---- encoder–decoders --------------------------------------------------------------------------
+ */
+
+/* What the encoder made of an input, as keys and values of every layer of the decoder. */
+static int remember(const fr_model *m, fr_kv *kv, fr_pool *pool, const fr_row *rows, size_t n,
+                    const float *states, fr_err *err)
+{
+    step s = { .m = m, .k = m->kernels, .kv = kv, .rows = rows, .n = n, .remembers = true };
+    const size_t heads = m->shape.n_kv_heads;
+    const int threads = threads_for(kv, pool, SHORT_FLOPS);
+    s.barrier.threads = (unsigned)threads;
+    s.by_heads = heads % (size_t)threads == 0 || heads >= 2 * (size_t)threads;
+    FR_TRY(make_room(&s, n, err));
+    for (size_t i = 0; i < n; i++)
+        s.live[i] = (uint32_t)i;
+    memcpy(s.value[FR_VALUE_X], states, n * m->shape.dim * sizeof(float));
+    fr_pool_run(threads > 1 ? pool : NULL, (size_t)threads, walk_list, &s);
+    return 0;
+}
+
+int fr_model_encode(const fr_model *m, fr_kv *kv, fr_pool *pool, size_t sequence,
+                    const int32_t *ids, size_t n, fr_err *err)
+{
+    if (m->encoder == NULL || kv->model != m || sequence >= kv->n_sequences || n == 0)
+        return fr_fail(err, FR_E_USAGE, "Only an encoder–decoder (T5) reads an input apart.",
+                       "there is nothing to read, or '%s' has no encoder", m->path);
+    if (n > kv->context)
+        return fr_fail(err, FR_E_LIMIT, "Shorten the text, or open the state for a longer context.",
+                       "an input of %zu tokens is beyond the context of %zu", n, kv->context);
+    void *room;
+    FR_TRY(fr_try_array(n, m->shape.dim * sizeof(float), "what the encoder makes", &room, err));
+    fr_row *rows = FR_NEW_N(fr_row, n);
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (fr_row){ .token = ids[i], .position = (uint32_t)i, .want_logits = true };
+    fr_kv_truncate(kv, sequence, 0);
+    fr_kv_truncate(kv->reader, 0, 0);
+    kv->n_read[sequence] = 0;
+    int rc = fr_model_hidden(m->encoder, NULL, kv->reader, pool, rows, n, room, err);
+    for (size_t i = 0; i < n; i++)
+        rows[i].sequence = (uint32_t)sequence;
+    if (rc == 0)
+        rc = remember(m, kv, pool, rows, n, room, err);
+    if (rc == 0)
+        kv->n_read[sequence] = n;
+    free(rows);
+    free(room);
+    return rc;
+}
+
+double fr_model_encode_flops(const fr_model *m, size_t n)
+{
+    const fr_shape *s = &m->shape;
+    if (m->encoder == NULL)
+        return 0;
+    const double keys = 4.0 * (double)s->dim * (double)fr_shape_dim(s, FR_DIM_KV);
+    return (double)n * (fr_shape_flops_per_token(&m->encoder->shape, n - 1, false) +
+                        keys * (double)s->n_layers);
 }

@@ -9,6 +9,17 @@
 
 static const double ALONE_FLOPS = 2e6;
 
+static int reserve(size_t bytes, uint8_t **out, fr_err *err)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return fr_fail(err, FR_E_NO_MEMORY, "Ask for a shorter context or fewer sequences.",
+                       "no memory for keys and values: %zu bytes", bytes);
+    *out = at;
+    return 0;
+}
+
 int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_format format,
                  fr_kv **out, fr_err *err)
 {
@@ -33,12 +44,9 @@ int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_forma
         return fr_fail(err, FR_E_NO_MEMORY, "Ask for a shorter context or fewer sequences.",
                        "%zu positions of %zu sequences are more than any memory", context,
                        n_sequences);
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED)
-        return fr_fail(err, FR_E_NO_MEMORY, "Ask for a shorter context or fewer sequences.",
-                       "no memory for keys and values: %zu bytes", bytes);
-    fr_kv *kv = FR_NEW(fr_kv);
+    uint8_t *at = NULL;
+    FR_TRY(reserve(bytes, &at, err));
+    FR_AUTOPTR(fr_kv) kv = FR_NEW(fr_kv);
     *kv = (fr_kv){ .model = m,
                    .format = format,
                    .n_sequences = n_sequences,
@@ -51,7 +59,14 @@ int fr_kv_new_in(const fr_model *m, size_t n_sequences, size_t context, fr_forma
                    .head_bytes = head_bytes,
                    .sequence_bytes = sequence_bytes,
                    .alone_flops = ALONE_FLOPS };
+    FR_TRY(fr_distances_new(m, context, &kv->distance, err));
+    if (m->encoder != NULL) {
+        FR_TRY(fr_kv_new(m->encoder, 1, context, &kv->reader, err));
+        kv->n_read = FR_NEW_N(size_t, n_sequences);
+        FR_TRY(reserve(bytes, &kv->read, err));
+    }
     *out = kv;
+    kv = NULL;
     return 0;
 }
 
@@ -63,6 +78,8 @@ int fr_kv_new(const fr_model *m, size_t n_sequences, size_t context, fr_kv **out
 void fr_kv_listen(fr_kv *kv, fr_work_sink sink)
 {
     kv->work = sink;
+    if (kv->reader != NULL)
+        fr_kv_listen(kv->reader, sink);
 }
 
 void fr_kv_free(fr_kv *kv)
@@ -70,6 +87,11 @@ void fr_kv_free(fr_kv *kv)
     if (kv == NULL)
         return;
     munmap(kv->at, kv->bytes);
+    if (kv->read != NULL)
+        munmap(kv->read, kv->bytes);
+    fr_kv_free(kv->reader);
+    free(kv->n_read);
+    free(kv->distance);
     free(kv->length);
     free(kv->next);
     free(kv->memory.at);
@@ -94,6 +116,11 @@ void fr_kv_copy(fr_kv *kv, size_t from, size_t to, size_t n)
             for (size_t h = 0; h < s->n_kv_heads; h++)
                 memcpy(kv_at(kv, to, l, which, h), kv_at(kv, from, l, which, h), bytes);
     kv->length[to] = n;
+    if (kv->read != NULL) {
+        memcpy(kv->read + to * kv->sequence_bytes, kv->read + from * kv->sequence_bytes,
+               kv->sequence_bytes);
+        kv->n_read[to] = kv->n_read[from];
+    }
 }
 
 size_t fr_kv_length(const fr_kv *kv, size_t sequence)
@@ -109,5 +136,6 @@ size_t fr_kv_bytes_per_token(const fr_kv *kv)
 
 size_t fr_kv_bytes(const fr_kv *kv)
 {
-    return kv->bytes;
+    return kv->bytes * (kv->read != NULL ? 2 : 1) +
+           (kv->reader != NULL ? fr_kv_bytes(kv->reader) : 0);
 }

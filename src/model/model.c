@@ -80,12 +80,24 @@ static int open_slot(fr_model *m, const fr_slot_row *slot, size_t layer, fr_err 
 /* Tensors that files carry and that change nothing, or that are read elsewhere. */
 static bool is_known_besides(fr_str name)
 {
-    static const char *const PARTS[] = { "rope_freqs", "rope_factors_", "attn_rot_embd", "inv_freq",
-                                         "masked_bias" };
+    static const char *const PARTS[] = { "rope_freqs", "rope_factors_", "attn_rot_embd",
+                                         "inv_freq",   "masked_bias",   "cross_attn_rel_b" };
     size_t at;
     for (size_t i = 0; i < FR_COUNT_OF(PARTS); i++)
         if (fr_str_find(name, fr_str_of(PARTS[i]), &at))
             return true;
+    return false;
+}
+
+static bool has_place(const fr_model *m, fr_str name)
+{
+    for (size_t k = 0; k < m->arch->n_slots; k++)
+        for (size_t l = 0; l < m->shape.n_layers; l++) {
+            char wanted[FR_TENSOR_NAME];
+            fr_slot_gguf_name(&m->arch->slots[k], l, wanted);
+            if (fr_str_is(name, wanted) && fr_slot_present(&m->arch->slots[k], &m->shape))
+                return true;
+        }
     return false;
 }
 
@@ -100,18 +112,12 @@ static int check_all_used(const fr_model *m, fr_err *err)
     }
     for (size_t i = 0; i < n; i++)
         others += is_known_besides(fr_gguf_tensor_at(m->file, i)->name) ? 1 : 0;
-    if (used + others >= n)
+    if (used + others >= n && m->encoder == NULL)
         return 0;
     for (size_t i = 0; i < n; i++) {
         const fr_str name = fr_gguf_tensor_at(m->file, i)->name;
-        bool known = is_known_besides(name);
-        for (size_t k = 0; !known && k < m->arch->n_slots; k++)
-            for (size_t l = 0; !known && l < m->shape.n_layers; l++) {
-                char wanted[FR_TENSOR_NAME];
-                fr_slot_gguf_name(&m->arch->slots[k], l, wanted);
-                known = fr_str_is(name, wanted) && fr_slot_present(&m->arch->slots[k], &m->shape);
-            }
-        if (!known)
+        if (!is_known_besides(name) && !has_place(m, name) &&
+            (m->encoder == NULL || !has_place(m->encoder, name)))
             return fr_fail(err, FR_E_UNSUPPORTED,
                            "The model has a part that this version does not compute.",
                            "'%s': tensor '%.*s' has no place in architecture '%s'", m->path,
@@ -120,10 +126,9 @@ static int check_all_used(const fr_model *m, fr_err *err)
     return 0;
 }
 
-static int open_all(fr_model *m, const char *path, fr_err *err)
+/* What the row of m's shape names, in m's file. */
+static int open_weights(fr_model *m, fr_err *err)
 {
-    FR_TRY(fr_gguf_open(path, &m->file, err));
-    FR_TRY(fr_shape_read(m->file, &m->shape, err));
     m->arch = fr_arch_find(m->shape.architecture);
     m->positions_most = SIZE_MAX;
     for (int part = 0; part < FR_PART_COUNT; part++) {
@@ -139,10 +144,46 @@ static int open_all(fr_model *m, const char *path, fr_err *err)
             if (fr_slot_present(slot, &m->shape))
                 FR_TRY(open_slot(m, slot, l, err));
     }
-    FR_TRY(check_all_used(m, err));
-    FR_TRY(fr_positions_open(m, err));
     m->attn_scale =
         m->shape.attn_scale > 0 ? m->shape.attn_scale : 1 / sqrtf((float)m->shape.head_dim);
+    return fr_positions_open(m, err);
+}
+
+/* The encoder of an encoder–decoder is a model of its own kind in the same file. */
+static int open_encoder(fr_model *m, fr_err *err)
+{
+    int64_t start = 0;
+    char key[96];
+    fr_model *e = m->encoder = FR_NEW(fr_model);
+    e->is_part = true;
+    e->file = m->file;
+    e->path = fr_dup(m->path);
+    e->kernels = m->kernels;
+    e->decoder_start = -1;
+    FR_TRY(fr_shape_read_encoder(m->file, &e->shape, err));
+    FR_TRY(open_weights(e, err));
+    m->weight_bytes += e->weight_bytes - fr_gguf_tensor(m->file, "token_embd.weight")->size_bytes;
+    snprintf(key, sizeof(key), "%s.decoder_start_token_id", m->arch->name);
+    if (!fr_gguf_get_i64(m->file, key, &start) &&
+        !fr_gguf_get_i64(m->file, "tokenizer.ggml.padding_token_id", &start))
+        start = 0;
+    if (start < 0 || (uint64_t)start >= m->shape.n_vocab)
+        return fr_fail(err, FR_E_FORMAT, "The file is damaged.",
+                       "'%s': '%s' is %lld, of %zu tokens", m->path, key, (long long)start,
+                       m->shape.n_vocab);
+    m->decoder_start = (int32_t)start;
+    return 0;
+}
+
+static int open_all(fr_model *m, const char *path, fr_err *err)
+{
+    FR_TRY(fr_gguf_open(path, &m->file, err));
+    FR_TRY(fr_shape_read(m->file, &m->shape, err));
+    FR_TRY(open_weights(m, err));
+    m->decoder_start = -1;
+    if (m->arch->encoder != NULL)
+        FR_TRY(open_encoder(m, err));
+    FR_TRY(check_all_used(m, err));
     return fr_vocab_read(m->file, m->shape.n_vocab, &m->tokenizer, err);
 }
 
@@ -180,7 +221,9 @@ void fr_model_free(fr_model *m)
     for (size_t i = 0; i < ROPE_SETS; i++)
         free(m->rope[i].frequencies);
     fr_tokenizer_free(m->tokenizer);
-    fr_gguf_free(m->file);
+    fr_model_free(m->encoder);
+    if (!m->is_part)
+        fr_gguf_free(m->file);
     free(m->path);
     free(m->name);
     free(m);
@@ -231,7 +274,20 @@ int fr_model_hash(fr_model *m, const char **hex, fr_err *err)
 
 uint64_t fr_model_n_params(const fr_model *m)
 {
-    return fr_shape_n_params(&m->shape);
+    uint64_t n = fr_shape_n_params(&m->shape);
+    if (m->encoder != NULL) /* the embedding is one for both */
+        n += fr_shape_n_params(&m->encoder->shape) - (uint64_t)m->shape.n_vocab * m->shape.dim;
+    return n;
+}
+
+const fr_model *fr_model_encoder(const fr_model *m)
+{
+    return m->encoder;
+}
+
+int32_t fr_model_decoder_start(const fr_model *m)
+{
+    return m->decoder_start;
 }
 
 uint64_t fr_model_weight_bytes(const fr_model *m)

@@ -50,6 +50,7 @@ typedef enum fr_pooling {
 
 typedef struct {
     const char *architecture; /* "llama"; static */
+    const char *keys; /* how the keys of the file begin; NULL: as the architecture; static */
     size_t n_layers, dim, n_heads, n_kv_heads, head_dim, ffn_dim, n_vocab, context;
     float norm_eps, rope_theta;
     size_t rope_dim;
@@ -70,6 +71,7 @@ typedef struct {
     bool looks_ahead;   /* a token attends to all of its text: no logits, only hidden states */
     fr_pooling pooling; /* as the file says */
     size_t n_labels;    /* of the classification head; 0: none */
+    size_t n_buckets;   /* of distances (T5); 0: none */
     fr_rope_scaling rope_scaling;
 } fr_shape;
 
@@ -151,9 +153,29 @@ typedef struct {
 int fr_model_forward(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
                      const fr_row *rows, size_t n, float *logits, fr_err *err);
 
+/* ---- encoder–decoders ---- */
+
+/** The encoder of an encoder–decoder (T5), a model of its own that borrows from m; NULL: m has
+ * none.
+ */
+const fr_model *fr_model_encoder(const fr_model *m);
+/** The token that the decoder begins with; -1: m has no encoder. */
+int32_t fr_model_decoder_start(const fr_model *m);
 /**
- * The same, but what comes out are the last layer's hidden states, normed: hidden [number of rows
- * with want_logits][dim]. Of a model that looks ahead all of a sequence must be in one step.
+ * Reads an input: from here on the sequence's rows attend to it. Forgets what the sequence has.
+ *
+ * Errors   FR_E_LIMIT longer than the KV's context; FR_E_USAGE m has no encoder, or nothing to
+ * read.
+ */
+int fr_model_encode(const fr_model *m, fr_kv *kv, fr_pool *pool, size_t sequence,
+                    const int32_t *ids, size_t n, fr_err *err);
+/** FLOPs of reading n tokens. */
+double fr_model_encode_flops(const fr_model *m, size_t n);
+
+/**
+ * The same as fr_model_forward(), but what comes out are the last layer's hidden states, normed:
+ * hidden [number of rows with want_logits][dim]. Of a model that looks ahead all of a sequence must
+ * be in one step.
  */
 int fr_model_hidden(const fr_model *m, const fr_adapter *adapter, fr_kv *kv, fr_pool *pool,
                     const fr_row *rows, size_t n, float *hidden, fr_err *err);

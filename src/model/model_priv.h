@@ -29,7 +29,10 @@ typedef enum {
 } rope_set;
 
 struct fr_model {
-    fr_gguf *file;
+    fr_gguf *file;     /* owned, unless by the model that this is the encoder of */
+    fr_model *encoder; /* owned; NULL: none */
+    bool is_part;      /* the encoder of another */
+    int32_t decoder_start;
     char *path, *name;
     const fr_arch *arch;
     fr_shape shape;
@@ -80,8 +83,13 @@ struct fr_kv {
     size_t *next;   /* [n_sequences] scratch of the check of a step */
     uint8_t *at;    /* mapped: [sequence][layer][key, value][kv head][position][head_dim] */
     size_t bytes, row_bytes, head_bytes, sequence_bytes; /* row: a head of a position */
-    step_memory memory;                                  /* of the forward steps on this state */
-    fr_work_sink work;                                   /* told of operations */
+    float *distance; /* [n_heads][2 · context − 1]: added to scores of positions from context − 1
+                        before to as many after; NULL: nothing is */
+    fr_kv *reader;   /* of an encoder–decoder: the encoder's own state; NULL: there is none */
+    uint8_t *read;   /* mapped: as `at`, of what the encoder made of each sequence's input */
+    size_t *n_read;     /* [n_sequences] its positions */
+    step_memory memory; /* of the forward steps on this state */
+    fr_work_sink work;  /* told of operations */
     double alone_flops; /* steps of fewer run on the caller alone: waking another takes longer */
     int alone_steps;    /* so many short steps more run alone, since sharing did not pay */
     int alone_next;     /* and so many the next time */
@@ -97,8 +105,19 @@ static inline uint8_t *kv_at(const fr_kv *kv, size_t sequence, size_t layer, siz
            ((layer * 2 + which) * s->n_kv_heads + head) * kv->head_bytes;
 }
 
+/* The same of what the encoder made. */
+static inline uint8_t *kv_read_at(const fr_kv *kv, size_t sequence, size_t layer, size_t which,
+                                  size_t head)
+{
+    return kv->read + (kv_at(kv, sequence, layer, which, head) - kv->at);
+}
+
 /* positions.c */
 int fr_positions_open(fr_model *m, fr_err *err);
+/* Which kind of distance it is from a query to a key that is so many positions further. */
+size_t fr_distance_bucket(const fr_shape *s, ptrdiff_t further);
+/* What distances add to scores, as fr_kv.distance; NULL: nothing. Owned by the caller. */
+int fr_distances_new(const fr_model *m, size_t context, float **out, fr_err *err);
 
 /* model.c */
 int fr_model_check_tensor(const fr_model *m, const fr_tensor *t, const char *name, size_t rows,

@@ -87,6 +87,48 @@ int fr_positions_open(fr_model *m, fr_err *err)
     return 0;
 }
 
+/* ---- distances that are learned ----------------------------------------------------------------
+ * Raffel et al. 2019, arXiv:1910.10683, section 2.1: near distances have a bucket of their own,
+ * farther ones share some, by their logarithm, up to the farthest. In float, as the reference. */
+static const float FARTHEST = 128;
+
+size_t fr_distance_bucket(const fr_shape *s, ptrdiff_t further)
+{
+    size_t n = s->n_buckets, first = 0;
+    if (s->looks_ahead) {
+        n /= 2;
+        first = further > 0 ? n : 0;
+    }
+    const size_t away = further <= 0 ? (size_t)-further : s->looks_ahead ? (size_t)further : 0;
+    const size_t exact = n / 2;
+    if (away < exact)
+        return first + away;
+    const float share = logf((float)away / (float)exact) / logf(FARTHEST / (float)exact);
+    const float bucket = (float)exact + share * (float)(n - exact);
+    return first + (bucket < (float)(n - 1) ? (size_t)bucket : n - 1);
+}
+
+int fr_distances_new(const fr_model *m, size_t context, float **out, fr_err *err)
+{
+    const fr_shape *s = &m->shape;
+    void *room;
+    *out = NULL;
+    if (s->n_buckets == 0)
+        return 0;
+    FR_TRY(fr_try_array(2 * context - 1, s->n_heads * sizeof(float), "distances", &room, err));
+    float *of_heads = FR_NEW_N(float, s->n_heads), *at = room;
+    const fr_packed *table = model_weight_of(m, FR_SLOT_ATTN_DISTANCE, 0)->matrix;
+    for (size_t i = 0; i < 2 * context - 1; i++) {
+        const ptrdiff_t further = (ptrdiff_t)i - (ptrdiff_t)(context - 1);
+        fr_packed_row(table, fr_distance_bucket(s, further), of_heads);
+        for (size_t h = 0; h < s->n_heads; h++)
+            at[h * (2 * context - 1) + i] = of_heads[h];
+    }
+    free(of_heads);
+    *out = at;
+    return 0;
+}
+
 const double *fr_model_frequencies(const fr_model *m, size_t context, float *magnitude)
 {
     const fr_rope_scaling *r = &m->shape.rope_scaling;

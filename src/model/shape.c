@@ -8,7 +8,7 @@ enum { KEY_BYTES = 128 };
 
 static void key_of(const fr_shape *s, const char *key, char out[KEY_BYTES])
 {
-    snprintf(out, KEY_BYTES, "%s.%s", s->architecture, key);
+    snprintf(out, KEY_BYTES, "%s.%s", s->keys != NULL ? s->keys : s->architecture, key);
 }
 
 static int wrong(const fr_gguf *file, const char *key, const char *expected, fr_err *err)
@@ -194,18 +194,25 @@ static void find_optional(const fr_gguf *file, const fr_arch *arch, fr_shape *s)
     }
 }
 
-int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err)
+/* How many kinds of distance T5 tells apart; its own number where the file has none. */
+static int read_buckets(const fr_gguf *file, const fr_arch *arch, fr_shape *s, fr_err *err)
 {
-    fr_str name;
-    char architecture[64], key[KEY_BYTES];
-    if (!fr_gguf_get_str(file, "general.architecture", &name))
-        return wrong(file, "general.architecture", "text", err);
-    snprintf(architecture, sizeof(architecture), "%.*s", FR_STR_F(name));
-    const fr_arch *arch = fr_arch_find(architecture);
-    if (arch == NULL)
-        return fr_arch_unknown(fr_gguf_path(file), architecture, err);
-    fr_shape s = { .architecture = arch->name, .norm_eps = 1e-5f, .rope_theta = 10000 };
+    if (fr_arch_slot(arch, FR_SLOT_ATTN_DISTANCE) == NULL)
+        return 0;
+    s->n_buckets = 32;
+    return get_size(file, s, "attention.relative_buckets_count", false, &s->n_buckets, err);
+}
+
+static int read_as(const fr_gguf *file, const fr_arch *arch, const char *keys, fr_shape *out,
+                   fr_err *err)
+{
+    char key[KEY_BYTES];
+    fr_shape s = {
+        .architecture = arch->name, .keys = keys, .norm_eps = 1e-5f, .rope_theta = 10000
+    };
     FR_TRY(get_size(file, &s, "block_count", true, &s.n_layers, err));
+    if (arch->layers_key != NULL)
+        FR_TRY(get_size(file, &s, arch->layers_key, false, &s.n_layers, err));
     FR_TRY(get_size(file, &s, "embedding_length", true, &s.dim, err));
     FR_TRY(get_size(file, &s, "feed_forward_length", false, &s.ffn_dim, err));
     FR_TRY(get_size(file, &s, "context_length", true, &s.context, err));
@@ -226,10 +233,15 @@ int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err)
         return fr_fail(err, FR_E_FORMAT, "The file is damaged, or holds only a part of a model.",
                        "'%s' lacks the tensor 'token_embd.weight'", fr_gguf_path(file));
     FR_TRY(read_encoder(file, arch, &s, err));
+    FR_TRY(read_buckets(file, arch, &s, err));
     s.n_vocab = (size_t)embedding->dims[1];
     s.tied = fr_gguf_tensor(file, "output.weight") == NULL;
-    s.kv_format =
-        embedding->format == FR_FORMAT_F32 || s.looks_ahead ? FR_FORMAT_F32 : FR_FORMAT_F16;
+    if (arch->unscaled)
+        s.attn_scale = 1;
+    if (arch->tied_scaled && s.tied)
+        s.logit_scale = 1 / sqrtf((float)s.dim);
+    const bool exact = embedding->format == FR_FORMAT_F32 || s.looks_ahead || arch->encoder != NULL;
+    s.kv_format = exact ? FR_FORMAT_F32 : FR_FORMAT_F16;
     find_optional(file, arch, &s);
     fr_err cause = { 0 };
     if (fr_shape_check(&s, &cause) != 0)
@@ -237,6 +249,27 @@ int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err)
     FR_TRY(refuse_unsupported(file, &s, err));
     *out = s;
     return 0;
+}
+
+int fr_shape_read(const fr_gguf *file, fr_shape *out, fr_err *err)
+{
+    fr_str name;
+    char architecture[64];
+    if (!fr_gguf_get_str(file, "general.architecture", &name))
+        return wrong(file, "general.architecture", "text", err);
+    snprintf(architecture, sizeof(architecture), "%.*s", FR_STR_F(name));
+    const fr_arch *arch = fr_arch_find(architecture);
+    if (arch == NULL)
+        return fr_arch_unknown(fr_gguf_path(file), architecture, err);
+    return read_as(file, arch, NULL, out, err);
+}
+
+int fr_shape_read_encoder(const fr_gguf *file, fr_shape *out, fr_err *err)
+{
+    fr_shape whole;
+    FR_TRY(fr_shape_read(file, &whole, err));
+    const fr_arch *arch = fr_arch_find(whole.architecture);
+    return read_as(file, fr_arch_find(arch->encoder), whole.architecture, out, err);
 }
 
 size_t fr_shape_kv_bytes_per_token(const fr_shape *s)

@@ -246,14 +246,23 @@ attention_has_the_bits_of_the_specification_for_odd_groups_heads_and_lengths(voi
                     continue;
                 size_t group = SHAPES[s][0], n = SHAPES[s][1], head = SHAPES[s][2];
                 float *q = numbers(group * head, 30), *k = numbers(n * head, 31),
-                      *v = numbers(n * head, 32), scores[8 * 40], want[8 * 128], got[8 * 128];
+                      *bias = numbers(n, 33), *v = numbers(n * head, 32), scores[8 * 40],
+                      want[8 * 128], got[8 * 128];
                 uint8_t *kb = in_format(k, n * head, f);
                 uint8_t *vb = in_format(v, n * head, f);
                 for (float cap = 0; cap < 4; cap += 3) {
-                    fr_kernels_at(0)->attend(want, q, kb, vb, f, group, n, head, 0.2f, cap, scores);
-                    usable_row(i)->attend(got, q, kb, vb, f, group, n, head, 0.2f, cap, scores);
+                    fr_kernels_at(0)->attend(want, q, kb, vb, f, group, n, head, 0.2f, cap, NULL,
+                                             scores);
+                    usable_row(i)->attend(got, q, kb, vb, f, group, n, head, 0.2f, cap, NULL,
+                                          scores);
                     assert_same_bits(want, got, group * head, usable_row(i)->name);
                 }
+                fr_kernels_at(0)->attend(want, q, kb, vb, (fr_format)f, 1, n, head, 0.2f, 0, bias,
+                                         scores);
+                usable_row(i)->attend(got, q, kb, vb, (fr_format)f, 1, n, head, 0.2f, 0, bias,
+                                      scores);
+                assert_same_bits(want, got, head, usable_row(i)->name);
+                free(bias);
                 free(q);
                 free(k);
                 free(v);

@@ -1,0 +1,1 @@
+frugal logits -m "$FIXTURES/models/random.gguf" -p "HELLO" --answer AB

@@ -1,0 +1,1 @@
+frugal perplexity -m "$FIXTURES/models/golden/t5.gguf" -f "$TOP/README.md"
