@@ -177,7 +177,7 @@ static int try_rate(fr_cli *cli, squeeze *s, fr_model_work *w, double rate, fr_e
     if (s->rows == NULL)
         return 0;
     fr_prompt_trial_fini(&s->trial_after);
-    FR_TRY(fr_prompt_try(cli, w, after, s->rows, s->metric, &s->trial_after, err));
+    FR_TRY(fr_prompt_try(cli, w, after, s->rows, s->metric, NULL, &s->trial_after, err));
     s->kept = is_inside(s);
     return 0;
 }
@@ -186,7 +186,7 @@ static int try_rate(fr_cli *cli, squeeze *s, fr_model_work *w, double rate, fr_e
 static int search(fr_cli *cli, squeeze *s, fr_model_work *w, double rate, fr_err *err)
 {
     if (s->rows != NULL)
-        FR_TRY(fr_prompt_try(cli, w, s->before, s->rows, s->metric, &s->trial_before, err));
+        FR_TRY(fr_prompt_try(cli, w, s->before, s->rows, s->metric, NULL, &s->trial_before, err));
     for (int i = 0; i < MOST_TRIES; i++) {
         double now = i == 0 ? rate : i == 1 ? (1 + rate) / 2 : 1;
         FR_TRY(try_rate(cli, s, w, now, err));

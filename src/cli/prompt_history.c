@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "cli/prompt_store.h"
+#include "cli/prompt_known.h"
 
 /* ---- save -------------------------------------------------------------------------------- */
 
@@ -13,7 +13,8 @@ static const fr_option SAVE_OPTIONS[] = {
     { "name", 0, FR_OPTION_TEXT, "NAME", "of the prompt (default: the file's, without ending)" },
     { "message", 0, FR_OPTION_TEXT, "TEXT", "what was changed, and why" },
     { "task", 0, FR_OPTION_TEXT, "NAME", "what it is for; `prompt best --task` asks by it" },
-    { "model", 'm', FR_OPTION_TEXT, "FILE", "model that it was tried with (or its SHA-256)" },
+    FR_OPTIONS_MODEL,
+    { "try", 0, FR_OPTION_FLAG, NULL, "try it now on --data with -m, unless history knows" },
     { "temperature", 0, FR_OPTION_F64, "T", "temperature that it was tried with" },
     { "top-p", 0, FR_OPTION_F64, "P", "share of the likeliest drawn from" },
     { "top-k", 0, FR_OPTION_I64, "K", "number of the likeliest drawn from" },
@@ -23,7 +24,7 @@ static const fr_option SAVE_OPTIONS[] = {
     { "value", 0, FR_OPTION_F64, "X", "the metric's value" },
     { "low", 0, FR_OPTION_F64, "X", "low end of its 95% interval" },
     { "high", 0, FR_OPTION_F64, "X", "high end of it" },
-    { "rows", 0, FR_OPTION_I64, "N", "over so many rows" },
+    { "rows", 0, FR_OPTION_I64, "N", "over so many rows (with --try: the first N, default 100)" },
     { "lower-is-better", 0, FR_OPTION_FLAG, NULL, "as for perplexity" },
     { "data", 0, FR_OPTION_TEXT, "FILE", "the rows (their hash is kept, not they)" },
     { "energy-j", 0, FR_OPTION_F64, "J", "what trying it took" },
@@ -32,8 +33,11 @@ static const fr_option SAVE_OPTIONS[] = {
     { "parent", 0, FR_OPTION_TEXT, "REF", "the version before (default: the newest of the name)" },
     { "tag", 0, FR_OPTION_TEXT, "TAG", "tag it at once" },
     { "author", 0, FR_OPTION_TEXT, "NAME", "(default: $GIT_AUTHOR_NAME, then the user)" },
+    FR_OPTIONS_PROMPT_VARS,
     FR_OPTION_STORE,
     FR_OPTIONS_PROMPT_FORM,
+    FR_OPTION_PROFILE,
+    FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
 };
 
@@ -97,65 +101,109 @@ static int outcome_given(fr_cli *cli, fr_history_outcome *o, char data[FR_HISTOR
     return 0;
 }
 
-static int put_saved(fr_cli *cli, const char *id, const char *name, bool is_new, fr_err *err)
+typedef struct {
+    fr_prompt_store store;
+    fr_prompt_known known;
+    fr_prompt_file *p;
+    char hash[FR_HISTORY_ID], data[FR_HISTORY_ID], *model_name, *own_name;
+    fr_history_outcome outcome;
+} cli_save;
+static void cli_save_fini(cli_save *s)
 {
-    if (fr_cli_json(cli))
-        return fr_prompt_put_json(
-            cli, json_pack("{s:s, s:s, s:b}", "id", id, "name", name, "new", is_new), err);
+    fr_prompt_store_fini(&s->store);
+    fr_prompt_known_fini(&s->known);
+    fr_prompt_file_free(s->p);
+    free(s->model_name);
+    free(s->own_name);
+}
+FR_AUTO_DEFINE(cli_save);
+
+static int put_saved(fr_cli *cli, const cli_save *s, const char *id, const char *name, bool is_new,
+                     fr_err *err)
+{
+    char quality[160], cost[96];
+    fr_prompt_quality_text(&s->outcome, quality);
+    fr_prompt_cost_text(&s->outcome, cost);
+    if (fr_cli_json(cli)) {
+        json_t *o = json_pack("{s:s, s:s, s:b, s:b}", "id", id, "name", name, "new", is_new,
+                              "known", s->known.known);
+        json_object_set_new(o, "value", fr_json_f64(s->outcome.value));
+        json_object_set_new(o, "ci_low", fr_json_f64(s->outcome.low));
+        json_object_set_new(o, "ci_high", fr_json_f64(s->outcome.high));
+        fr_json_put_energy(o, "energy_j", s->outcome.energy);
+        json_object_set_new(o, "method", json_string(fr_method_name(s->outcome.energy.method)));
+        json_object_set_new(o, "cpu_s", fr_json_f64(s->outcome.cpu_s));
+        return fr_prompt_put_json(cli, o, err);
+    }
     printf("%s\n", id);
+    if (s->known.known)
+        fr_cli_tell(cli, "known: %s; it took %s then, and nothing now", quality, cost);
+    else if (s->known.metric != NULL)
+        fr_cli_tell(cli, "%s; %s", quality, cost);
     if (!is_new)
         fr_cli_tell(cli, "nothing new: the newest version of '%s' says the same", name);
     return 0;
 }
 
-static int save_version(fr_cli *cli, const fr_prompt_file *p, fr_history_version *v, fr_err *err)
+static int save_version(fr_cli *cli, cli_save *s, fr_history_version *v, fr_err *err)
 {
-    FR_AUTO(fr_prompt_store) store = { 0 };
     const fr_history_entry *parent = NULL;
     const char *word = fr_arg_text(cli, "parent", NULL), *tag = fr_arg_text(cli, "tag", NULL);
     char id[FR_HISTORY_ID];
     bool is_new = false;
-    FR_TRY(fr_prompt_store_open(cli, &store, err));
     if (word != NULL) {
-        FR_TRY(fr_history_find(&store.versions, &store.tags, word, &parent, err));
+        FR_TRY(fr_history_find(&s->store.versions, &s->store.tags, word, &parent, err));
         v->parent = parent->id;
     }
-    v->form = fr_prompt_file_form(p);
-    v->main = fr_prompt_file_main(p);
-    v->files = fr_prompt_file_sources(p);
-    FR_TRY(fr_history_save(store.history, v, id, &is_new, err));
+    v->form = fr_prompt_file_form(s->p);
+    v->main = fr_prompt_file_main(s->p);
+    v->files = fr_prompt_file_sources(s->p);
+    FR_TRY(fr_history_save(s->store.history, v, id, &is_new, err));
     if (tag != NULL)
-        FR_TRY(fr_history_tag(store.history, v->name, tag, id, v->author, err));
-    return put_saved(cli, id, v->name, is_new, err);
+        FR_TRY(fr_history_tag(s->store.history, v->name, tag, id, v->author, err));
+    return put_saved(cli, s, id, v->name, is_new, err);
+}
+
+/* What was found is told by the user, or found now. */
+static int find_outcome(fr_cli *cli, cli_save *s, json_t *parameters, fr_err *err)
+{
+    static const char *const TOLD[] = { "value", "low", "high", "energy-j", "cpu-s" };
+    if (!fr_arg_flag(cli, "try"))
+        return outcome_given(cli, &s->outcome, s->data, err);
+    for (size_t i = 0; i < FR_COUNT_OF(TOLD); i++)
+        if (fr_arg_given(cli, TOLD[i]))
+            return fr_fail(err, FR_E_USAGE, NULL, "--try finds out what --%s would tell", TOLD[i]);
+    if (s->hash[0] == '\0')
+        return fr_fail(err, FR_E_USAGE, "Name one: -m MODEL.", "--try needs a model");
+    FR_TRY(fr_prompt_try_known(cli, s->p, s->hash, s->model_name, parameters, s->store.history,
+                               &s->known, err));
+    s->outcome = s->known.outcome;
+    return 0;
 }
 
 static int save(fr_cli *cli, json_t *parameters, fr_err *err)
 {
-    FR_AUTOPTR(fr_prompt_file) p = NULL;
+    FR_AUTO(cli_save) s = { 0 };
     const char *path = NULL, *model = fr_arg_text(cli, "model", NULL);
-    char hash[FR_HISTORY_ID], data[FR_HISTORY_ID], *model_name = NULL;
-    fr_history_outcome outcome;
     fr_prompt_file_options options = { 0 };
     FR_TRY(fr_arg_need(cli, 0, "a prompt file", &path, err));
     FR_TRY(fr_prompt_options_given(cli, &options, err));
-    FR_TRY(fr_prompt_file_open(path, &options, &p, err));
+    FR_TRY(fr_prompt_file_open(path, &options, &s.p, err));
     FR_TRY(parameters_given(cli, parameters, err));
-    FR_TRY(outcome_given(cli, &outcome, data, err));
     if (model != NULL)
-        FR_TRY(fr_prompt_model_hash(model, hash, &model_name, err));
-    char *own = name_by_file(fr_prompt_file_main(p));
-    fr_history_version v = { .name = fr_arg_text(cli, "name", own),
+        FR_TRY(fr_prompt_model_hash(model, s.hash, &s.model_name, err));
+    FR_TRY(fr_prompt_store_open(cli, &s.store, err));
+    FR_TRY(find_outcome(cli, &s, parameters, err));
+    s.own_name = name_by_file(fr_prompt_file_main(s.p));
+    fr_history_version v = { .name = fr_arg_text(cli, "name", s.own_name),
                              .author = fr_arg_text(cli, "author", NULL),
                              .message = fr_arg_text(cli, "message", NULL),
                              .task = fr_arg_text(cli, "task", NULL),
-                             .model_hash = model != NULL ? hash : NULL,
-                             .model_name = model_name,
+                             .model_hash = model != NULL ? s.hash : NULL,
+                             .model_name = s.model_name,
                              .parameters = parameters,
-                             .outcome = &outcome };
-    int rc = save_version(cli, p, &v, err);
-    free(model_name);
-    free(own);
-    return rc;
+                             .outcome = &s.outcome };
+    return save_version(cli, &s, &v, err);
 }
 
 static int run_save(fr_cli *cli)
@@ -177,10 +225,14 @@ const fr_command FR_PROMPT_save = {
                 "frugal prompt save ask.yaml --task routing -m model.gguf --metric accuracy "
                 "--value 0.81 --rows 200 --data dev.jsonl --energy-j 12.5 --cpu-s 0.6  # with "
                 "proof\n"
+                "frugal prompt save ask.yaml --task routing -m model.gguf --data dev.jsonl --try  "
+                "# tried now, or known\n"
                 "frugal prompt save ask.yaml --tag live --store /shared/prompts  # for all\n",
     .more = "Versions are small text files named by their SHA-256 under .frugal/prompts, made\n"
             "to be committed: two stores are merged by putting their files together. Files\n"
-            "that the prompt names are kept in it.",
+            "that the prompt names are kept in it. With --try the model answers the rows of\n"
+            "--data (greedy, or as the parameters say) and the result is kept beside; the\n"
+            "same prompt, rows, model and parameters a second time ask no model at all.",
 };
 
 /* ---- list -------------------------------------------------------------------------------- */

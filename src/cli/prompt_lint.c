@@ -292,7 +292,7 @@ static int leave_out(fr_cli *cli, cli_lint *l, fr_model_work *w, const fr_prompt
     FR_AUTOPTR(fr_prompt_file) less = NULL;
     FR_AUTO(fr_prompt_trial) trial = { 0 };
     FR_TRY(fr_prompt_file_less(l->p, i, &less, err));
-    FR_TRY(fr_prompt_try(cli, w, less, l->rows, l->metric, &trial, err));
+    FR_TRY(fr_prompt_try(cli, w, less, l->rows, l->metric, NULL, &trial, err));
     fr_interval gain = fr_interval_paired(whole->scores, trial.scores, whole->n, i);
     double tokens = ((double)whole->prompt_tokens - (double)trial.prompt_tokens) / (double)whole->n;
     bool helps = gain.low > 0;
@@ -317,16 +317,58 @@ static int leave_out(fr_cli *cli, cli_lint *l, fr_model_work *w, const fr_prompt
     return 0;
 }
 
+/* What a prompt is given to read, left away in all rows: answers that stay the same did not need
+ * it.
+ */
+static int leave_context_out(fr_cli *cli, cli_lint *l, fr_model_work *w,
+                             const fr_prompt_trial *whole, const char *name, fr_err *err)
+{
+    FR_AUTO(fr_prompt_trial) trial = { 0 };
+    json_t *rows = json_deep_copy(l->rows), *row;
+    size_t i;
+    json_array_foreach(rows, i, row)
+    {
+        json_t *vars = json_object_get(row, "vars");
+        json_object_set_new(vars, name,
+                            json_is_array(json_object_get(vars, name)) ? json_array()
+                                                                       : json_string(""));
+    }
+    int rc = fr_prompt_try(cli, w, l->p, rows, l->metric, NULL, &trial, err);
+    json_decref(rows);
+    FR_TRY(rc);
+    fr_interval gain = fr_interval_paired(whole->scores, trial.scores, whole->n, 0);
+    double tokens = ((double)whole->prompt_tokens - (double)trial.prompt_tokens) / (double)whole->n;
+    char hint[200];
+    snprintf(hint, sizeof(hint), "Without it %s changes by %+.3f (%+.3f to %+.3f) on %zu rows.",
+             l->metric->name, -gain.value, -gain.high, -gain.low, whole->n);
+    if (gain.low <= 0)
+        found(l, "context-without-gain", "variables", 0, tokens, name, hint);
+    return 0;
+}
+
+static int try_contexts(fr_cli *cli, cli_lint *l, fr_model_work *w, const fr_prompt_trial *whole,
+                        fr_err *err)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(l->names, i, one)
+    {
+        if (is_context(json_string_value(one)))
+            FR_TRY(leave_context_out(cli, l, w, whole, json_string_value(one), err));
+    }
+    return 0;
+}
+
 static int try_examples(fr_cli *cli, cli_lint *l, fr_model_work *w, fr_err *err)
 {
     FR_AUTO(fr_prompt_trial) whole = { 0 };
     if (!l->has_rows)
         return 0;
-    FR_TRY(fr_prompt_try(cli, w, l->p, l->rows, l->metric, &whole, err));
+    FR_TRY(fr_prompt_try(cli, w, l->p, l->rows, l->metric, NULL, &whole, err));
     l->quality = whole.quality;
     for (size_t i = 0; i < fr_prompt_file_n_examples(l->p); i++)
         FR_TRY(leave_out(cli, l, w, &whole, i, err));
-    return 0;
+    return try_contexts(cli, l, w, &whole, err);
 }
 
 /* ---- what is told ------------------------------------------------------------------------ */
@@ -530,7 +572,7 @@ const fr_command FR_PROMPT_lint = {
                 "frugal prompt lint ask.yaml --strict  # for a check before a commit\n",
     .more = "Found: duplicate and near-duplicate sentences in the prompt and in long values,\n"
             "filler, variables that are unused, undeclared or undefined, a blank at the end,\n"
-            "and examples of a few_shot prompt that show no gain on the dev rows when they\n"
-            "are left out (paired difference with its 95% interval). The cost is what\n"
+            "and examples and contexts that show no gain on the dev rows when they are left\n"
+            "out (paired difference with its 95% interval). The cost is what\n"
             "reading the prompt takes with nothing cached, measured on 16 requests.",
 };

@@ -126,49 +126,58 @@ static void batch_fini(batch *b)
     free(b->answers);
 }
 
-static int fill_batch(fr_cli *cli, const fr_prompt_file *p, const json_t *rows, batch *b,
-                      fr_err *err)
+long long fr_prompt_max_tokens(fr_cli *cli)
+{
+    return fr_arg_i64(cli, "max-tokens", DEFAULT_TOKENS);
+}
+
+static int fill_batch(fr_cli *cli, const fr_prompt_file *p, const json_t *rows,
+                      const fr_sampling *sampling, batch *b, fr_err *err)
 {
     static const char *const STOP[] = { "\n" };
-    long long tokens = fr_arg_i64(cli, "max-tokens", DEFAULT_TOKENS);
+    long long tokens = fr_prompt_max_tokens(cli);
     if (tokens < 1)
         return fr_fail(err, FR_E_USAGE, NULL, "--max-tokens takes 1 or more, not %lld", tokens);
     for (size_t i = 0; i < b->n; i++) {
         const json_t *vars = json_object_get(json_array_get(rows, i), "vars");
         FR_TRY(fr_prompt_file_fill(p, vars, &b->prompts[i], err));
-        b->asks[i] = (fr_ask){
-            .prompt = fr_buf_str(&b->prompts[i]),
-            .sampling = { .max_tokens = (size_t)tokens, .stop = STOP, .n_stop = FR_COUNT_OF(STOP) }
-        };
+        fr_sampling s = sampling != NULL ? *sampling : (fr_sampling){ 0 };
+        s.max_tokens = (size_t)tokens;
+        s.stop = STOP;
+        s.n_stop = FR_COUNT_OF(STOP);
+        b->asks[i] = (fr_ask){ .prompt = fr_buf_str(&b->prompts[i]), .sampling = s };
     }
     return 0;
 }
 
-static int ask_batch(fr_cli *cli, fr_model_work *w, const fr_prompt_file *p, const json_t *rows,
-                     batch *b, fr_err *err)
+static int ask_batch(fr_cli *cli, fr_model_work *w, const fr_prompt_file *p, batch *b,
+                     fr_used *used, fr_err *err)
 {
     FR_AUTOPTR(fr_endpoint) endpoint = NULL;
-    FR_TRY(fill_batch(cli, p, rows, b, err));
     FR_TRY(fr_endpoint_engine(w->engine, w->adapter, &endpoint, err));
     fr_phase *phase = NULL;
     FR_TRY(fr_phase_begin(w->run, "evaluate", fr_prompt_file_main(p), &phase, err));
     int rc =
         fr_endpoint_ask(endpoint, b->asks, b->n, b->answers, fr_cli_progress(cli, w->run), err);
-    int end_rc = fr_phase_end(phase, rc == 0 ? "done" : "failed", NULL, rc == 0 ? err : NULL);
+    int end_rc = fr_phase_end(phase, rc == 0 ? "done" : "failed", used, rc == 0 ? err : NULL);
     return rc != 0 ? rc : end_rc;
 }
 
 int fr_prompt_try(fr_cli *cli, fr_model_work *w, const fr_prompt_file *p, const json_t *rows,
-                  const fr_metric *metric, fr_prompt_trial *out, fr_err *err)
+                  const fr_metric *metric, const fr_sampling *sampling, fr_prompt_trial *out,
+                  fr_err *err)
 {
     size_t n = json_array_size(rows);
     batch b = { .prompts = FR_NEW_N(fr_buf, n),
                 .asks = FR_NEW_N(fr_ask, n),
                 .answers = FR_NEW_N(fr_answer, n),
                 .n = n };
-    int rc = ask_batch(cli, w, p, rows, &b, err);
+    fr_used used = { 0 };
+    int rc = fill_batch(cli, p, rows, sampling, &b, err);
+    if (rc == 0)
+        rc = ask_batch(cli, w, p, &b, &used, err);
     if (rc == 0) {
-        *out = (fr_prompt_trial){ .scores = FR_NEW_N(double, n), .n = n };
+        *out = (fr_prompt_trial){ .scores = FR_NEW_N(double, n), .n = n, .used = used };
         for (size_t i = 0; i < n; i++) {
             const json_t *want = json_object_get(json_array_get(rows, i), "want");
             out->scores[i] = metric->score(fr_prompt_clean(fr_str_of(b.answers[i].text)),

@@ -25,12 +25,16 @@ typedef struct {
     double *scores; /* [n], owned */
     size_t n, prompt_tokens, completion_tokens;
     fr_interval quality;
+    fr_used used; /* by the answers alone, without loading */
 } fr_prompt_trial;
 void fr_prompt_trial_fini(fr_prompt_trial *t);
 FR_AUTO_DEFINE(fr_prompt_trial);
-/** Asks the open model for each row's answer and scores it. */
+/** Asks the open model for each row's answer and scores it. sampling: NULL is greedy; --max-tokens
+ * and the line's end end an answer. */
 int fr_prompt_try(fr_cli *cli, fr_model_work *w, const fr_prompt_file *p, const json_t *rows,
-                  const fr_metric *metric, fr_prompt_trial *out, fr_err *err);
+                  const fr_metric *metric, const fr_sampling *sampling, fr_prompt_trial *out,
+                  fr_err *err);
+long long fr_prompt_max_tokens(fr_cli *cli); /* --max-tokens, or what it is without */
 
 /** Tokens of a text; without a model a quarter of its bytes. */
 double fr_prompt_count(const fr_model_work *w, fr_str text);

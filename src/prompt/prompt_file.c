@@ -256,6 +256,9 @@ json_t *fr_prompt_file_names(const fr_prompt_file *p)
 
 size_t fr_prompt_file_n_examples(const fr_prompt_file *p)
 {
+    fr_template_shot shots[FR_TEMPLATE_MOST_SHOTS];
+    if (p->kind == FR_PROMPT_KIND_TEXT)
+        return fr_template_shots(fr_prompt_file_template(p), shots, FR_COUNT_OF(shots));
     return json_array_size(json_object_get(p->tree, "examples"));
 }
 
@@ -271,10 +274,28 @@ static fr_prompt_file *copy_of(const fr_prompt_file *p)
     return copy;
 }
 
+static int less_text(const fr_prompt_file *p, size_t which, fr_prompt_file **out, fr_err *err)
+{
+    fr_template_shot shots[FR_TEMPLATE_MOST_SHOTS];
+    FR_AUTO(fr_buf) rest = { 0 };
+    fr_str text = fr_prompt_file_template(p);
+    size_t n = fr_template_shots(text, shots, FR_COUNT_OF(shots)), at = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (which != SIZE_MAX && which != i)
+            continue;
+        fr_buf_put(&rest, text.at + at, shots[i].from - at);
+        at = shots[i].to;
+    }
+    fr_buf_put(&rest, text.at + at, text.n - at);
+    return fr_prompt_file_with_template(p, fr_buf_str(&rest), out, err);
+}
+
 int fr_prompt_file_less(const fr_prompt_file *p, size_t i, fr_prompt_file **out, fr_err *err)
 {
     if (i != SIZE_MAX && i >= fr_prompt_file_n_examples(p))
         return fr_fail(err, FR_E_NOT_FOUND, NULL, "%s: there is no example %zu", p->name, i);
+    if (p->kind == FR_PROMPT_KIND_TEXT)
+        return less_text(p, i, out, err);
     *out = copy_of(p);
     json_t *examples = json_object_get((*out)->tree, "examples");
     if (i == SIZE_MAX)

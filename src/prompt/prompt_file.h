@@ -97,7 +97,9 @@ int fr_prompt_file_fill(const fr_prompt_file *p, const json_t *vars, fr_buf *out
  * one of the user. *out owned. */
 int fr_prompt_file_messages(const fr_prompt_file *p, const json_t *vars, json_t **out, fr_err *err);
 
-/** The examples of a few_shot prompt; 0 of others. */
+/** The examples of a few_shot prompt; of a template the blocks before the last one that look like
+ * it
+ * ("Text: …", "Label: …", a blank line), 256 at most; 0 of a chat. */
 size_t fr_prompt_file_n_examples(const fr_prompt_file *p);
 /** The same prompt without its i-th example; SIZE_MAX: without any. *out owned. */
 int fr_prompt_file_less(const fr_prompt_file *p, size_t i, fr_prompt_file **out, fr_err *err);

@@ -66,6 +66,13 @@ int fr_template_fail(fr_str text, const char *name, size_t at, fr_err *err, cons
 int fr_mustache_fill(fr_str text, const char *name, const json_t *vars, fr_buf *out, fr_err *err);
 int fr_mustache_names(fr_str text, const char *name, json_t *names, fr_err *err);
 
+/* Examples in a template's text, in order; a shot ends behind its blank line. */
+typedef struct {
+    size_t from, to;
+} fr_template_shot;
+enum { FR_TEMPLATE_MOST_SHOTS = 256 };
+size_t fr_template_shots(fr_str text, fr_template_shot *out, size_t most);
+
 /* Variables below, then above: a new object. */
 json_t *fr_vars_over(const json_t *below, const json_t *above);
 /* The nearest of an object's keys, as a hint, when err names a variable in '…'. */

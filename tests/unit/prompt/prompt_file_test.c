@@ -364,6 +364,33 @@ static void what_another_form_cannot_say_is_an_error(void **state)
     }
 }
 
+static void examples_in_a_template_are_blocks_like_the_last(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "Be short.\n\nLabels: a, b\nText: one\nLabel: a\n\nText: two\n\n"
+                               "Text: three\nLabel: b\n\nText: {text}\nLabel:";
+    const struct {
+        size_t less;
+        const char *text;
+    } rows[] = { { 0, "Be short.\n\nLabels: a, b\nText: two\n\nText: three\nLabel: b\n\nText: x\n"
+                      "Label:" },
+                 { 1, "Be short.\n\nLabels: a, b\nText: one\nLabel: a\n\nText: two\n\nText: x\n"
+                      "Label:" },
+                 { SIZE_MAX, "Be short.\n\nLabels: a, b\nText: two\n\nText: x\nLabel:" } };
+    FR_AUTOPTR(fr_prompt_file) p = NULL;
+    json_t *vars = json_pack("{s:s}", "text", "x");
+    assert_int_equal(fr_prompt_text_open(fr_str_of(TEXT), "a.txt", NULL, NULL, &p, NULL), 0);
+    assert_int_equal(fr_prompt_file_n_examples(p), 2);
+    for (size_t i = 0; i < FR_COUNT_OF(rows); i++) {
+        FR_AUTOPTR(fr_prompt_file) less = NULL;
+        FR_AUTO(fr_buf) text = { 0 };
+        assert_int_equal(fr_prompt_file_less(p, rows[i].less, &less, NULL), 0);
+        assert_int_equal(fr_prompt_file_fill(less, vars, &text, NULL), 0);
+        assert_string_equal(fr_buf_text(&text), rows[i].text);
+    }
+    json_decref(vars);
+}
+
 static void names_are_those_that_have_to_be_given(void **state)
 {
     (void)state;
@@ -404,6 +431,7 @@ int main(void)
         IN_A_FOLDER(a_huge_file_and_one_that_is_no_text_are_refused),
         cmocka_unit_test(a_template_says_the_same_as_jinja_and_back),
         cmocka_unit_test(what_another_form_cannot_say_is_an_error),
+        cmocka_unit_test(examples_in_a_template_are_blocks_like_the_last),
         cmocka_unit_test(names_are_those_that_have_to_be_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
