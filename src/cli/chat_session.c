@@ -16,8 +16,7 @@ void fr_spoken_fini(fr_spoken *a)
     *a = (fr_spoken){ 0 };
 }
 
-/* ---- who speaks -------------------------------------------------------------------------------
- */
+/* ---- who speaks ------------------------------------------------------------------------------ */
 
 static void speaker_fini(fr_speaker *s)
 {
@@ -84,8 +83,7 @@ int fr_chat_compare(fr_chat *c, const char *path, fr_err *err)
     return rc != 0 ? rc : end_rc;
 }
 
-/* ---- what was said ----------------------------------------------------------------------------
- */
+/* ---- what was said --------------------------------------------------------------------------- */
 
 static json_t *message(const char *role, fr_str content)
 {
@@ -156,8 +154,7 @@ static bool drop_oldest(fr_chat *c)
     return true;
 }
 
-/* ---- an answer --------------------------------------------------------------------------------
- */
+/* ---- an answer ------------------------------------------------------------------------------- */
 
 static void show(void *user, fr_str piece)
 {
@@ -274,8 +271,7 @@ int fr_chat_answer(fr_chat *c, fr_speaker *who, fr_spoken *out, fr_err *err)
     return 0;
 }
 
-/* ---- told -------------------------------------------------------------------------------------
- */
+/* ---- told ------------------------------------------------------------------------------------ */
 
 static double rate_of(const fr_spoken *a)
 {
@@ -339,8 +335,7 @@ void fr_chat_side_by_side(const fr_chat *c, const fr_spoken *first, const fr_spo
         printf("  energy is modelled: compare the CPU-seconds\n");
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 int fr_chat_save(const fr_chat *c, const char *path, fr_err *err)
 {

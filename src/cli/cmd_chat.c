@@ -104,8 +104,7 @@ static int answer(fr_chat *c, fr_err *err)
     return c->second.engine != NULL && !stopped ? answer_beside(c, &a, err) : 0;
 }
 
-/* ---- commands ---------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static int do_system(fr_chat *c, fr_str rest, fr_err *err)
 {
@@ -226,8 +225,7 @@ static bool command(fr_chat *c, fr_str line)
     return true;
 }
 
-/* ---- the conversation -------------------------------------------------------------------------
- */
+/* ---- the conversation ------------------------------------------------------------------------ */
 
 /* false: an answer failed, and a script cannot go on as if it had come. */
 static int say(fr_chat *c, fr_str text, bool person, fr_err *err)

@@ -195,6 +195,11 @@ double fr_engine_load_s(const fr_engine *e)
     return e->load_s;
 }
 
+size_t fr_engine_kv_bytes_per_token(const fr_engine *e)
+{
+    return fr_kv_bytes_per_token(e->kv);
+}
+
 void fr_engine_listen(fr_engine *e, fr_work_sink work)
 {
     e->work = work;

@@ -71,6 +71,7 @@ typedef struct {
      */
     const fr_grammar *grammar;
     uint64_t seed;
+    bool ignore_end;         /* tokens that end are never taken: for measuring */
     size_t max_tokens; /* of the completion; 0: until the context is full */
     size_t max_length; /* of prompt and completion together; 0: the context. The sooner ends. */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */
@@ -121,6 +122,7 @@ fr_model *fr_engine_model(fr_engine *e);
 fr_pool *fr_engine_pool(fr_engine *e);
 double fr_engine_load_s(const fr_engine *e);
 size_t fr_engine_context(const fr_engine *e);           /* largest prompt + completion */
+size_t fr_engine_kv_bytes_per_token(const fr_engine *e); /* of keys and values */
 void fr_engine_listen(fr_engine *e, fr_work_sink work); /* replaces the sink */
 
 /** FR_E_LIMIT when the prompt does not fit the context (never cut silently). Copies what it needs.

@@ -131,6 +131,8 @@ static int take_token(fr_engine *e, fr_asked *a, float *logits, fr_step_share *s
         fr_asked_finish(e, a, FR_FINISH_STOP);
         return 0;
     }
+    for (size_t i = 0; a->sampling.ignore_end && i < n_vocab; i++)
+        logits[i] = e->ends[i] ? -INFINITY : logits[i];
     double u = fr_random_f64(a->sampling.seed, FR_RANDOM_SAMPLE, a->random_stream, place);
     int32_t id = fr_sample(&a->sampling, logits, n_vocab, u, e->choices);
     if (id < 0)

@@ -91,6 +91,13 @@ typedef struct fr_kernels {
                    const float *bias, float *scores);
     /** F32 (copy), F16 (round to nearest even) or Q8_0 (whole blocks) from f32. */
     void (*narrow)(void *to, fr_format format, const float *from, size_t n);
+    /**
+     * What the processor can do at best, for limits.h: n rounds of fused multiply-adds on registers
+     * alone; the number of operations. keep gets a number that depends on all of them.
+     */
+    double (*burn)(size_t n, float *keep);
+    /** Sum of n numbers, read as fast as they come; n is a multiple of 64. */
+    float (*read)(const float *at, size_t n);
     /** The exponential that softmax and silu_mul use: FR_EXP_BOUND; 0 below −87.33. */
     void (*exp)(float *y, const float *x, size_t n);
 } fr_kernels;

@@ -15,6 +15,7 @@
 #define TILE_OUTS   2
 #define ONE_OUTS    4
 #define GATHER_WIDE 1
+#define BURN_CHAINS 6
 #define V           static inline __attribute__((always_inline))
 
 typedef uint8_t b16 FR_VECTOR(16);

@@ -13,6 +13,7 @@
 #define TILE_OUTS   4
 #define ONE_OUTS    8
 #define GATHER_WIDE 2
+#define BURN_CHAINS 12
 #define V           static inline __attribute__((always_inline))
 
 typedef uint8_t b16 FR_VECTOR(16);

@@ -742,7 +742,33 @@ static void narrow(void *to, fr_format format, const float *from, size_t n)
         fr_format_find(FR_FORMAT_F16)->from_f32(from + i, (uint8_t *)to + 2 * i, n - i);
 }
 
-const fr_kernels ROW = { ROW_NAME, usable, linear, rmsnorm, softmax,
-                         silu_mul, add,    attend, narrow,  exp_all };
+static double burn(size_t n, float *keep)
+{
+    v16 chain[BURN_CHAINS];
+    EACH (c, BURN_CHAINS)
+        chain[c] = v16_set((float)c);
+    const v16 factor = v16_set(*keep), more = v16_set(1.0f);
+    for (size_t i = 0; i < n; i++)
+        EACH (c, BURN_CHAINS)
+            chain[c] = v16_fma(chain[c], factor, more);
+    EACH (c, BURN_CHAINS - 1)
+        chain[0] = v16_add(chain[0], chain[c + 1]);
+    *keep = v16_sum(chain[0]);
+    return 2.0 * FR_LANES * BURN_CHAINS * (double)n;
+}
+
+static float read_all(const float *at, size_t n)
+{
+    v16 sum[4];
+    EACH (c, 4)
+        sum[c] = v16_zero();
+    for (size_t i = 0; i < n; i += 4 * FR_LANES)
+        EACH (c, 4)
+            sum[c] = v16_add(sum[c], v16_load(at + i + c * FR_LANES));
+    return v16_sum(v16_add(v16_add(sum[0], sum[1]), v16_add(sum[2], sum[3])));
+}
+
+const fr_kernels ROW = { ROW_NAME, usable, linear, rmsnorm, softmax,  silu_mul,
+                         add,      attend, narrow, burn,    read_all, exp_all };
 
 #endif

@@ -78,8 +78,7 @@ void fr_schema_put_literal(fr_buf *out, fr_str bytes)
     fr_buf_put_c(out, '"');
 }
 
-/* ---- rules ------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static uint32_t rule_put(schema_work *w, const fr_buf *body)
 {
@@ -114,8 +113,7 @@ static void put_json_literal(fr_buf *out, const json_t *value)
     free(text);
 }
 
-/* ---- strings ----------------------------------------------------------------------------------
- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static size_t count_of(const json_t *flat, const char *key, size_t otherwise)
 {
@@ -167,8 +165,7 @@ static int put_string(schema_work *w, const json_t *flat, fr_buf *out, bool *pos
     return 0;
 }
 
-/* ---- arrays -----------------------------------------------------------------------------------
- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 static void put_repeated(fr_buf *out, const char *item, size_t least, size_t most)
 {
@@ -231,8 +228,7 @@ static int put_array(schema_work *w, const json_t *flat, fr_buf *out, bool *poss
     return rc;
 }
 
-/* ---- objects ----------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 typedef struct {
     fr_buf text; /* owned; "key": value */
@@ -462,8 +458,7 @@ static int put_object(schema_work *w, const json_t *flat, fr_buf *out, bool *pos
     return rc;
 }
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static int put_values(schema_work *w, const json_t *flat, fr_buf *out, bool *possible)
 {
@@ -595,8 +590,7 @@ static int put_value(schema_work *w, const json_t *schema, fr_buf *out, bool *po
     return rc;
 }
 
-/* ---- the door ---------------------------------------------------------------------------------
- */
+/* ---- the door -------------------------------------------------------------------------------- */
 
 /* jansson reads JSON 2,048 deep; the walks below go on the stack. */
 static bool too_deep(const json_t *v, size_t depth)

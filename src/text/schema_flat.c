@@ -10,8 +10,7 @@
 
 enum { WAYS_MAX = 512, MERGES_MAX = 20000, REFS_DEEP = 64 };
 
-/* ---- keywords ---------------------------------------------------------------------------------
- */
+/* ---- keywords -------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -135,8 +134,7 @@ static int check_keyword(schema_work *w, const char *name, const json_t *value)
     return check_shape(w, name, value);
 }
 
-/* ---- types ------------------------------------------------------------------------------------
- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static unsigned type_of_name(const char *name)
 {
@@ -267,8 +265,7 @@ bool fr_schema_refuses(const json_t *flat, const json_t *v)
            (hi != NULL && x >= json_number_value(hi));
 }
 
-/* ---- references -------------------------------------------------------------------------------
- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 /* The next part of a pointer, with ~0, ~1 and %XX put back. */
 static void take_part(const char **at, char part[256])
@@ -315,8 +312,7 @@ int fr_schema_find(schema_work *w, const char *pointer, const json_t **out)
     return 0;
 }
 
-/* ---- two flat schemas at once ------------------------------------------------------------------
- */
+/* ---- two flat schemas at once ---------------------------------------------------------------- */
 
 static json_t *both(json_t *a, json_t *b) /* borrowed */
 {
@@ -458,8 +454,7 @@ static int merge(schema_work *w, const json_t *a, const json_t *b, json_t **out)
     return rc;
 }
 
-/* ---- taking apart ------------------------------------------------------------------------------
- */
+/* ---- taking apart ---------------------------------------------------------------------------- */
 
 static bool is_reference(const json_t *flat)
 {

@@ -81,8 +81,7 @@ static uint32_t take_character(reader *r)
     return c;
 }
 
-/* ---- sets of characters -----------------------------------------------------------------------
- */
+/* ---- sets of characters ---------------------------------------------------------------------- */
 
 static void add(spans *s, uint32_t first, uint32_t last)
 {
@@ -254,8 +253,7 @@ static int take_class(reader *r, spans *out)
     return rc;
 }
 
-/* ---- a set, as the inside of a JSON string ----------------------------------------------------
- */
+/* ---- a set, as the inside of a JSON string --------------------------------------------------- */
 
 static bool holds(const spans *s, uint32_t c)
 {
@@ -312,8 +310,7 @@ static int put_set(reader *r, spans *set, fr_buf *out)
     return any ? 0 : refuse(r, "a class that no JSON string can hold");
 }
 
-/* ---- items, sequences, ways -------------------------------------------------------------------
- */
+/* ---- items, sequences, ways ------------------------------------------------------------------ */
 
 static size_t times(size_t a, size_t b)
 {
@@ -471,8 +468,7 @@ static int take_ways(reader *r, size_t depth, piece *out)
     return 0;
 }
 
-/* ---- the pattern as a whole -------------------------------------------------------------------
- */
+/* ---- the pattern as a whole ------------------------------------------------------------------ */
 
 /* Items of one way at the top, so that limits of length can move into one of them. */
 static int take_way(reader *r, size_t least, size_t most, fr_buf *out)

@@ -39,8 +39,7 @@ typedef struct {
 int fr_schema_fail(schema_work *w, int code, const char *hint, const char *fmt, ...)
     FR_PRINTF(4, 5);
 
-/* ---- schema_flat.c: $ref, allOf, anyOf, oneOf and lists of types taken apart -------------------
- */
+/* ---- schema_flat.c: $ref, allOf, anyOf, oneOf and lists of types taken apart ----------------- */
 
 /* Appends to `ways` (a JSON array) schemas that are either {"$ref": …} alone or free of
  * combinators; together they are what `schema` allows. */

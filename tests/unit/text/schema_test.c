@@ -346,8 +346,7 @@ static void an_explosion_is_refused(void **state)
     assert_int_equal(fr_schema_parse(fr_buf_str(&schema), &g, &err), FR_E_LIMIT);
 }
 
-/* ---- texts drawn ------------------------------------------------------------------------------
- */
+/* ---- texts drawn ----------------------------------------------------------------------------- */
 
 /* A random text of the grammar; what ends things is drawn more often the longer it gets. false: it
  * became too long. */
