@@ -5,13 +5,13 @@
 
 #include "adapt/trials.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/prompt_store.h"
 #include "report/report.h"
 
 static const fr_option OPTIONS[] = {
     { "out", 'o', FR_OPTION_TEXT, "DIR", "where answers and results go (experiments/NAME)" },
-    { "history", 0, FR_OPTION_TEXT, "DIR", "store of what was tried (" FR_HISTORY_FOLDER ")" },
-    { "no-history", 0, FR_OPTION_FLAG, NULL, "neither read nor write the store" },
+    FR_OPTION_STORE,
+    { "no-store", 0, FR_OPTION_FLAG, NULL, "neither read nor write a history" },
     { "threads", 't', FR_OPTION_I64, "N", "processor threads (default: all)" },
     FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
@@ -98,10 +98,8 @@ static int run_trials(fr_cli *cli, json_t **result, fr_err *err)
     FR_AUTOPTR(fr_history) history = NULL;
     FR_TRY(fr_arg_need(cli, 0, "an experiment file", &path, err));
     FR_TRY(fr_trials_load(path, &trials, err));
-    if (!fr_arg_flag(cli, "no-history")) {
-        const char *dir = fr_arg_text(cli, "history", FR_HISTORY_FOLDER);
-        FR_TRY(fr_history_open(&dir, 1, &history, err));
-    }
+    if (!fr_arg_flag(cli, "no-store"))
+        FR_TRY(fr_prompt_history_open(cli, &history, err));
     fr_trials_options options = { .out_dir = fr_arg_text(cli, "out", NULL),
                                   .ledger = fr_cli_ledger(cli),
                                   .place = fr_cli_place(cli),
