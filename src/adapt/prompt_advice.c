@@ -10,8 +10,7 @@
 #include "adapt/task.h"
 #include "adapt/trials_priv.h"
 #include "base/mem.h"
-#include "model/model.h"
-#include "text/tokenizer.h"
+#include "infer/engine.h"
 
 #define MARGIN       1.1 /* over the longest answer of train */
 #define CLEAR_ROWS   20  /* under so many pairs nothing is decided */
