@@ -152,6 +152,75 @@ static int load_folder(filling *f, const char *path, const char *below, int dept
     return rc;
 }
 
+int fr_documents_each(const char *path, const fr_documents_options *options, fr_document_fn fn,
+                      void *user, fr_err *err)
+{
+    document_flow f = { .options = options != NULL ? *options : (fr_documents_options){ 0 },
+                        .fn = fn,
+                        .user = user };
+    if (fr_dir_exists(path)) {
+        char *corpus = fr_path_join(path, "corpus.jsonl");
+        int rc = fr_file_exists(corpus) ? read_jsonl(&f, corpus, NULL, err)
+                                        : read_folder(&f, path, "", 0, err);
+        free(corpus);
+        return rc;
+    }
+    const char *slash = strrchr(path, '/');
+    document_reader reader = reader_of(path);
+    if (strcmp(path, "-") == 0)
+        reader = read_jsonl;
+    bool rows = reader == read_jsonl || reader == read_csv;
+    return (reader != NULL ? reader : read_text)(&f, path,
+                                                 rows            ? NULL
+                                                 : slash != NULL ? slash + 1
+                                                                 : path,
+                                                 err);
+}
+
+/* --- a list in memory ------------------------------------------------------------------------ */
+
+/* Texts stand in one buffer that moves, so offsets until it is whole. */
+typedef struct {
+    size_t id, id_n, text, text_n, title, title_n, metadata, metadata_n;
+    bool markdown;
+} place;
+typedef struct {
+    place *at;
+    size_t n, cap;
+    fr_buf bytes;
+} filling;
+
+static void keep(filling *f, fr_str bytes, size_t *at, size_t *n)
+{
+    *at = f->bytes.n;
+    fr_buf_put_str(&f->bytes, bytes);
+    *n = f->bytes.n - *at;
+}
+
+static int fill(void *user, const fr_document *d, size_t offset, bool first, fr_err *err)
+{
+    filling *f = user;
+    (void)offset;
+    if (first) {
+        FR_GROW(f->at, f->n, f->cap);
+        place *p = &f->at[f->n++];
+        *p = (place){ .markdown = d->markdown };
+        keep(f, d->id, &p->id, &p->id_n);
+        keep(f, d->title, &p->title, &p->title_n);
+        keep(f, d->metadata, &p->metadata, &p->metadata_n);
+        keep(f, d->text, &p->text, &p->text_n);
+    } else { /* the text is the last that was put */
+        size_t at, n;
+        keep(f, d->text, &at, &n);
+        f->at[f->n - 1].text_n += n;
+    }
+    if (f->bytes.full)
+        return fr_fail(err, FR_E_LIMIT,
+                       "Split the collection, or leave out what is not asked about.",
+                       "the documents are larger than %zu bytes", LIMIT_BYTES);
+    return 0;
+}
+
 static int by_id(const void *left, const void *right)
 {
     const fr_document *a = left, *b = right;

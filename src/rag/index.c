@@ -202,6 +202,10 @@ int index_refresh(fr_index *index, fr_err *err)
 
 int index_store_open(const char *path, fr_store **out, fr_err *err)
 {
+    *out = NULL;
+    if (fr_dir_exists(path))
+        return fr_fail(err, FR_E_FORMAT, "`frugal rag index` makes an index of it.",
+                       "'%s' is a folder, not an index", path);
     int rc = fr_store_open_read(path, out, err);
     if (rc != FR_E_PERMISSION)
         return rc;
