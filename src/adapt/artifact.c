@@ -14,7 +14,9 @@ static json_t *use_lines(const fr_rung *r, const json_t *artifact)
     snprintf(line, sizeof(line), "frugal adapt --answer %s < questions.txt", r->dir);
     json_array_append_new(use, json_string(line));
     bool retrieves = json_integer_value(json_object_get(artifact, "passages")) > 0;
-    if (!r->kind->needs_model || r->model == NULL || r->model->path == NULL || retrieves)
+    bool alone = json_object_get(artifact, "shots_file") == NULL &&
+                 json_object_get(artifact, "technique") == NULL;
+    if (!r->kind->needs_model || r->model == NULL || r->model->path == NULL || retrieves || !alone)
         return use;
     const char *adapter = json_string_value(json_object_get(artifact, "adapter"));
     const char *weights = json_string_value(json_object_get(artifact, "weights"));

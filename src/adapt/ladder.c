@@ -12,23 +12,37 @@
 #include "endpoint/endpoint.h"
 
 static const fr_rung_kind *const LADDER[] = {
-    &FR_RUNG_TRADITIONAL, &FR_RUNG_ZERO_SHOT, &FR_RUNG_FEW_SHOT, &FR_RUNG_RAG,
-    &FR_RUNG_LORA,        &FR_RUNG_FULL,      &FR_RUNG_SCRATCH,
+    &FR_RUNG_TRADITIONAL,
+    &FR_RUNG_ZERO_SHOT,
+    &FR_RUNG_FEW_SHOT,
+    &FR_RUNG_GENERATED_KNOWLEDGE,
+    &FR_RUNG_SELF_CONSISTENCY,
+    &FR_RUNG_REACT,
+    &FR_RUNG_RAG,
+    &FR_RUNG_LORA,
+    &FR_RUNG_FULL,
+    &FR_RUNG_SCRATCH,
 };
 
 const char *const *fr_strategy_names(void)
 {
-    static const char *const NAMES[] = { "traditional", "zero-shot", "few-shot", "rag",
-                                         "lora",        "full",      "scratch",  NULL };
+    static const char *const NAMES[] = { "traditional",
+                                         "zero-shot",
+                                         "few-shot",
+                                         "generated-knowledge",
+                                         "self-consistency",
+                                         "react",
+                                         "rag",
+                                         "lora",
+                                         "full",
+                                         "scratch",
+                                         NULL };
     return NAMES;
 }
 
 bool fr_strategy_is_planned(const char *name)
 {
-    static const char *const PLANNED[] = {
-        "generated-knowledge", "self-consistency", "react",
-        "prompt-tuning",       "p-tuning",         "prefix-tuning"
-    };
+    static const char *const PLANNED[] = { "prompt-tuning", "p-tuning", "prefix-tuning" };
     for (size_t i = 0; i < FR_COUNT_OF(PLANNED); i++) {
         if (strcmp(PLANNED[i], name) == 0)
             return true;

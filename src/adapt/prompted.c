@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/random.h"
 
 #define SHOTS_MAX     8
 #define BATCH         16
@@ -25,39 +24,28 @@ fr_prompted *fr_prompted_of(fr_rung *r)
 
 /* ---- shots -------------------------------------------------------------------------------- */
 
-/* In the order of a permutation by seed; for labels, one of each label first, so that a few shots
- * show as many labels as they can. */
-static void draw_shots(fr_rung *r)
+int fr_prompted_pool(fr_rung *r, const fr_shot *rows, size_t n, fr_err *err)
 {
     fr_prompted *p = fr_prompted_of(r);
-    if (p->shots != NULL)
-        return;
-    const fr_data *train = r->with.train;
-    size_t n = train->n, most = FR_MIN(n, (size_t)SHOTS_MAX);
-    uint32_t *order = FR_NEW_N(uint32_t, n);
-    bool *taken = FR_NEW_N(bool, n);
-    bool *shown = FR_NEW_N(bool, r->with.n_labels + 1);
-    p->shots = FR_NEW_N(fr_shot, most);
-    fr_random_permutation(order, n, r->seed, FR_RANDOM_SHOTS, 0);
-    while (p->n_shots_max < most) {
-        size_t before = p->n_shots_max;
-        memset(shown, 0, (r->with.n_labels + 1) * sizeof(*shown));
-        for (size_t i = 0; i < n && p->n_shots_max < most; i++) {
-            const fr_datum *row = &train->at[order[i]];
-            size_t l = 0;
-            while (l < r->with.n_labels && !fr_str_equal(r->with.labels[l], row->output))
-                l++;
-            if (taken[i] || (r->with.n_labels != 0 && shown[l]))
-                continue;
-            taken[i] = shown[l] = true;
-            p->shots[p->n_shots_max++] = (fr_shot){ row->input, row->output };
-        }
-        if (p->n_shots_max == before)
-            break;
-    }
-    free(order);
-    free(taken);
-    free(shown);
+    if (p->pool != NULL)
+        return 0;
+    p->pool_rows = FR_NEW_N(fr_shot, n);
+    for (size_t i = 0; i < n; i++)
+        p->pool_rows[i] = rows[i];
+    return fr_shots_new(p->pool_rows, n, r->seed, &p->pool, err);
+}
+
+void fr_prompted_use_shots(fr_prompted *p, fr_shot_choice choice, size_t n)
+{
+    uint32_t at[SHOTS_MAX];
+    p->choice = choice;
+    free(p->shots);
+    p->shots = FR_NEW_N(fr_shot, SHOTS_MAX);
+    p->n_shots_max = fr_shots_pick(p->pool, choice == FR_SHOTS_SIMILAR ? FR_SHOTS_RANDOM : choice,
+                                   FR_STR(""), SHOTS_MAX, at);
+    for (size_t i = 0; i < p->n_shots_max; i++)
+        p->shots[i] = *fr_shots_at(p->pool, at[i]);
+    p->n_shots = FR_MIN(n, p->n_shots_max);
 }
 
 /* ---- opening and closing ------------------------------------------------------------------ */
@@ -81,6 +69,14 @@ size_t fr_prompted_max_tokens(const fr_rung *r, const fr_tokenizer *tokenizer)
     return longest + longest / 2 + ANSWER_LEAST;
 }
 
+static size_t longest_shot(const fr_prompted *p)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < fr_shots_n(p->pool); i++)
+        longest = FR_MAX(longest, p->pool_rows[i].input.n + p->pool_rows[i].output.n);
+    return longest;
+}
+
 /* Room for the prompt of the longest row seen, twice over; never beyond what the model has. */
 static size_t context_for(fr_rung *r, const fr_model *model)
 {
@@ -95,8 +91,8 @@ static size_t context_for(fr_rung *r, const fr_model *model)
     size_t bytes = longest; /* a token is a byte at least */
     for (size_t i = 0; i < r->with.n_labels; i++)
         bytes += r->with.labels[i].n + 2;
-    for (size_t i = 0; i < p->n_shots_max; i++)
-        bytes += p->shots[i].input.n + p->shots[i].output.n + 24;
+    if (p->pool != NULL) /* whichever they will be */
+        bytes += SHOTS_MAX * (longest_shot(p) + 24);
     bytes += r->with.documents != NULL ? (size_t)5 * 640 : 0;
     size_t wanted = FR_MAX(2 * bytes + p->max_tokens + 64, (size_t)CONTEXT_LEAST);
     return has == 0 ? wanted : FR_MIN(has, wanted);
@@ -143,7 +139,7 @@ int fr_prompted_open_with(fr_rung *r, const char *model_path, const char *adapte
                                    &p->endpoint, err));
         p->context = fr_endpoint_context(p->endpoint);
     }
-    if (p->n_passages != 0) {
+    if (p->n_passages != 0 || p->searches) {
         char *path = fr_path_join(r->dir, "index.db");
         int rc = fr_index_open(path, &p->index, err);
         free(path);
@@ -174,8 +170,14 @@ void fr_prompted_close(fr_rung *r)
 void fr_prompted_free(fr_rung *r)
 {
     fr_prompted *p = r->state;
-    if (p != NULL)
-        free(p->shots);
+    if (p == NULL)
+        return;
+    free(p->shots);
+    fr_shots_free(p->pool);
+    free(p->pool_rows);
+    free(p->instruction);
+    fr_grammar_free(p->grammar);
+    fr_hits_fini(&p->hits);
 }
 
 int fr_prompted_forget(fr_rung *r, fr_err *err)
@@ -192,13 +194,23 @@ int fr_prompted_forget(fr_rung *r, fr_err *err)
 static void build_prompt(const fr_rung *r, const fr_prompted *p, fr_str input,
                          const fr_str *passages, size_t n_passages, size_t n_shots, fr_buf *out)
 {
+    fr_shot chosen[SHOTS_MAX];
+    uint32_t at[SHOTS_MAX];
+    const fr_shot *shots = p->shots;
+    if (p->choice == FR_SHOTS_SIMILAR && n_shots != 0) {
+        n_shots = fr_shots_pick(p->pool, p->choice, input, FR_MIN(n_shots, (size_t)SHOTS_MAX), at);
+        for (size_t i = 0; i < n_shots; i++)
+            chosen[i] = *fr_shots_at(p->pool, at[i]);
+        shots = chosen;
+    }
     fr_prompt_build(&(fr_prompt_parts){ .kind = r->with.kind,
                                         .labels = r->with.labels,
                                         .n_labels = r->with.n_labels,
                                         .passages = passages,
                                         .n_passages = n_passages,
-                                        .shots = p->shots,
+                                        .shots = shots,
                                         .n_shots = n_shots,
+                                        .instruction = fr_str_of(p->instruction),
                                         .input = input,
                                         .wording = p->wording },
                     out);
@@ -579,20 +591,6 @@ bool fr_prompted_fits(fr_rung *r)
     return true;
 }
 
-static int build_few_shot(fr_rung *r, fr_err *err)
-{
-    static const size_t OPTIONS[] = { 1, 2, 4, 8 };
-    draw_shots(r);
-    FR_TRY(fr_prompted_open(r, err));
-    fr_prompted *p = r->state;
-    size_t n = FR_COUNT_OF(OPTIONS);
-    while (n > 1 && OPTIONS[n - 1] > p->n_shots_max)
-        n--;
-    int rc = fr_prompted_choose(r, "shots", &p->n_shots, OPTIONS, n, err);
-    fr_prompted_close(r);
-    return rc;
-}
-
 static bool fits_rag(fr_rung *r)
 {
     if (r->with.kind != FR_TASK_ANSWER) {
@@ -725,7 +723,7 @@ static int predict_grown(fr_rung *r, double mid, double least, double most, doub
 
 static int predict_zero_shot(fr_rung *r, fr_rung_forecast *out, fr_err *err)
 {
-    return predict_grown(r, 0, 0, 0, 0, 0, out, err);
+    return predict_grown(r, 0, 0, 0, 0, 3, out, err); /* what halving asks, in rounds of dev */
 }
 
 static int predict_few_shot(fr_rung *r, fr_rung_forecast *out, fr_err *err)
@@ -740,6 +738,22 @@ static int predict_rag(fr_rung *r, fr_rung_forecast *out, fr_err *err)
 
 /* ---- saving ------------------------------------------------------------------------------- */
 
+/* All rows that an input's own examples may come from. */
+static int save_pool(const fr_rung *r, json_t *artifact, fr_err *err)
+{
+    const fr_prompted *p = r->state;
+    FR_AUTO(fr_buf) rows = { 0 };
+    for (size_t i = 0; i < fr_shots_n(p->pool); i++)
+        fr_data_put_json(&rows, p->pool_rows[i].input, p->pool_rows[i].output);
+    json_object_set_new(artifact, "choose", json_string("similar"));
+    json_object_set_new(artifact, "n_shots", json_integer((json_int_t)p->n_shots));
+    json_object_set_new(artifact, "shots_file", json_string("shots.jsonl"));
+    char *path = fr_path_join(r->dir, "shots.jsonl");
+    int rc = fr_file_write(path, fr_buf_str(&rows), err);
+    free(path);
+    return rc;
+}
+
 int fr_prompted_save(fr_rung *r, json_t *artifact, fr_err *err)
 {
     fr_prompted *p = fr_prompted_of(r);
@@ -753,6 +767,10 @@ int fr_prompted_save(fr_rung *r, json_t *artifact, fr_err *err)
         json_array_append_new(shots, shot);
     }
     json_object_set_new(artifact, "shots", shots);
+    if (p->instruction != NULL)
+        json_object_set_new(artifact, "instruction", json_string(p->instruction));
+    if (p->choice == FR_SHOTS_SIMILAR)
+        FR_TRY(save_pool(r, artifact, err));
     json_object_set_new(artifact, "passages", json_integer((json_int_t)p->n_passages));
     json_object_set_new(artifact, "max_tokens", json_integer((json_int_t)p->max_tokens));
     json_object_set_new(artifact, "context", json_integer((json_int_t)p->context));
@@ -766,7 +784,15 @@ int fr_prompted_save(fr_rung *r, json_t *artifact, fr_err *err)
     for (size_t i = 0; i < n; i++)
         passages[i] = PASSAGE;
     FR_AUTO(fr_buf) prompt = { 0 };
-    build_prompt(r, p, FR_STR("{input}"), passages, n, p->n_shots, &prompt);
+    fr_prompted shown = *p;
+    fr_shot examples[SHOTS_MAX];
+    if (p->choice == FR_SHOTS_SIMILAR) { /* each input has its own */
+        for (size_t i = 0; i < SHOTS_MAX; i++)
+            examples[i] = (fr_shot){ FR_STR("{example}"), FR_STR("{its output}") };
+        shown.choice = FR_SHOTS_NONE;
+        shown.shots = examples;
+    }
+    build_prompt(r, &shown, FR_STR("{input}"), passages, n, p->n_shots, &prompt);
     json_object_set_new(artifact, "prompt", json_string("prompt.txt"));
     char *path = fr_path_join(r->dir, "prompt.txt");
     int rc = fr_file_write(path, fr_buf_str(&prompt), err);
@@ -784,9 +810,16 @@ int fr_prompted_save(fr_rung *r, json_t *artifact, fr_err *err)
     return rc;
 }
 
-static void key_shots(const fr_rung *r, json_t *settings)
+static void key_search(const fr_rung *r, json_t *settings)
 {
     (void)r;
+    json_object_set_new(settings, "search", json_string("halving 1"));
+    json_object_set_new(settings, "dev_rows", json_integer(FR_DEV_ROWS));
+}
+
+static void key_shots(const fr_rung *r, json_t *settings)
+{
+    key_search(r, settings);
     json_object_set_new(settings, "shots_max", json_integer(SHOTS_MAX));
     json_object_set_new(settings, "dev_rows", json_integer(FR_DEV_ROWS));
 }
@@ -804,12 +837,14 @@ const fr_rung_kind FR_RUNG_ZERO_SHOT = {
     .needs_model = true,
     .fits = fr_prompted_fits,
     .predict = predict_zero_shot,
+    .build = fr_prompted_build_zero_shot,
     .open = fr_prompted_open,
     .answer = fr_prompted_answer,
     .likelihood = fr_prompted_likelihood,
     .forget = fr_prompted_forget,
     .close = fr_prompted_close,
     .save = fr_prompted_save,
+    .key = key_search,
     .free_state = fr_prompted_free,
 };
 
@@ -818,7 +853,7 @@ const fr_rung_kind FR_RUNG_FEW_SHOT = {
     .needs_model = true,
     .fits = fr_prompted_fits,
     .predict = predict_few_shot,
-    .build = build_few_shot,
+    .build = fr_prompted_build_few_shot,
     .open = fr_prompted_open,
     .answer = fr_prompted_answer,
     .likelihood = fr_prompted_likelihood,

@@ -9,14 +9,19 @@
 #include "adapt/rung.h"
 #include "adapt/sureness.h"
 #include "endpoint/endpoint.h"
+#include "prompt/shots.h"
 #include "rag/rag.h"
 
 #define FR_DEV_ROWS 48 /* rows of dev that a choice among settings is made on */
 
 typedef struct {
     /* what the prompt has */
-    fr_shot *shots; /* texts borrowed from train; [n_shots_max] */
+    fr_shot *shots; /* those of every prompt; texts borrowed from train; [n_shots_max] */
     size_t n_shots_max, n_shots;
+    fr_shot_choice choice; /* SIMILAR: chosen from the pool for each input instead */
+    fr_shots *pool;
+    fr_shot *pool_rows; /* owned; what pool looks at */
+    char *instruction;  /* owned; NULL: none */
     size_t n_passages;
     size_t max_tokens; /* of an answer */
     /* what answers; NULL while closed */
@@ -25,6 +30,10 @@ typedef struct {
     fr_adapter *adapter;
     fr_endpoint *endpoint;
     fr_index *index;
+    bool searches;       /* the index is open though no passage stands in the prompt */
+    fr_grammar *grammar; /* of the labels, for a technique's answers; NULL: none */
+    fr_hits hits;        /* of the prompt being written */
+    fr_str passages[8];  /* their texts */
     size_t context;
     fr_prompt_wording wording; /* of the prompt's own words */
     /* who wants to know how sure answers are, and where the next one goes; NULL: nobody */
@@ -32,6 +41,7 @@ typedef struct {
     size_t sureness_at;
     /* counts of what went wrong quietly, told in the notes once */
     size_t n_asked, n_too_long, n_cut, n_unmatched;
+    size_t n_calls, n_samples, n_traced; /* of the techniques */
 } fr_prompted;
 
 /** The state of a rung, made at the first call. */
@@ -61,6 +71,24 @@ int fr_prompted_build_prompt(fr_rung *r, fr_str input, fr_buf *out, bool *fits, 
  * *what and in r->chosen. */
 int fr_prompted_choose(fr_rung *r, const char *name, size_t *what, const size_t *options,
                        size_t n_options, fr_err *err);
+/** Rows that examples are chosen from; copied, their texts borrowed. Done once. */
+int fr_prompted_pool(fr_rung *r, const fr_shot *rows, size_t n, fr_err *err);
+/** Which examples stand in every prompt, as far as the choice is not the input's. */
+void fr_prompted_use_shots(fr_prompted *p, fr_shot_choice choice, size_t n);
+/** One way of asking, among which prompt_search.c searches. */
+typedef struct {
+    fr_shot_choice choice;
+    size_t n_shots;
+    const char *instruction, *origin; /* NULL: none */
+} fr_prompt_arm;
+/** The best on dev by successive halving; of equals the shorter prompt. What comes of it stands in
+ * r->chosen and in the state. */
+int fr_prompted_search(fr_rung *r, const fr_prompt_arm *arms, size_t n, fr_err *err);
+int fr_prompted_build_zero_shot(fr_rung *r, fr_err *err);
+int fr_prompted_build_few_shot(fr_rung *r, fr_err *err);
+/** Large enough to follow an instruction that it was not trained on (as far as size tells), or a
+ * server's, whose size nobody knows. */
+bool fr_prompted_follows(fr_rung *r);
 /** Builds the index over the documents in the rung's folder, when there is none yet. */
 int fr_prompted_index(fr_rung *r, fr_err *err);
 /** Longest answer to allow, from the outputs of train. */

@@ -17,6 +17,7 @@
 struct fr_artifact {
     json_t *artifact;
     fr_data nothing; /* no rows: what was learnt is in the folder */
+    fr_data pool;    /* but those that examples are chosen from */
     fr_task_metric metric;
     fr_task_strategy strategy;
     fr_task_model model;
@@ -35,6 +36,7 @@ void fr_artifact_free(fr_artifact *u)
     if (u == NULL)
         return;
     fr_rung_free(u->rung);
+    fr_data_fini(&u->pool);
     free(u->labels);
     json_decref(u->artifact);
     free(u->where);
@@ -112,6 +114,24 @@ static size_t count_of(const json_t *a, const char *key)
     return v > 0 && v < 1 << 30 ? (size_t)v : 0;
 }
 
+/* The rows that each input's own examples are chosen from. */
+static int take_pool(fr_artifact *u, const char *dir, fr_err *err)
+{
+    fr_prompted *p = fr_prompted_of(u->rung);
+    char *path = fr_path_join(dir, text_of(u->artifact, "shots_file"));
+    int rc = fr_data_load(path, &u->pool, err);
+    free(path);
+    FR_TRY(rc);
+    fr_shot *rows = FR_NEW_N(fr_shot, u->pool.n);
+    for (size_t i = 0; i < u->pool.n; i++)
+        rows[i] = (fr_shot){ u->pool.at[i].input, u->pool.at[i].output };
+    rc = fr_prompted_pool(u->rung, rows, u->pool.n, err);
+    free(rows);
+    FR_TRY(rc);
+    fr_prompted_use_shots(p, FR_SHOTS_SIMILAR, count_of(u->artifact, "n_shots"));
+    return 0;
+}
+
 static int take_prompted(fr_artifact *u, const char *dir, fr_err *err)
 {
     fr_prompted *p = fr_prompted_of(u->rung);
@@ -126,6 +146,9 @@ static int take_prompted(fr_artifact *u, const char *dir, fr_err *err)
         p->shots[i] = (fr_shot){ { json_string_value(in), json_string_length(in) },
                                  { json_string_value(out), json_string_length(out) } };
     }
+    p->instruction = fr_dup(text_of(u->artifact, "instruction"));
+    if (text_of(u->artifact, "shots_file") != NULL)
+        FR_TRY(take_pool(u, dir, err));
     p->n_passages = count_of(u->artifact, "passages");
     p->max_tokens = count_of(u->artifact, "max_tokens");
     p->context = count_of(u->artifact, "context");
@@ -168,7 +191,7 @@ static int put_together(fr_artifact *u, const char *dir, int threads, const fr_p
         return wrong(dir, "no answer command", err);
     FR_TRY(take_labels(u, dir, err));
     if (kind->needs_model)
-        return take_prompted(u, dir, err);
+        FR_TRY(take_prompted(u, dir, err));
     return kind->restore != NULL ? kind->restore(r, a, err) : 0;
 }
 

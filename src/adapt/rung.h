@@ -137,7 +137,8 @@ int fr_score_dev(const fr_rung *r, const fr_data *rows, size_t n, char *const *p
                  double *mean, fr_err *err);
 
 /* The rows, one file each. */
-extern const fr_rung_kind FR_RUNG_TRADITIONAL, FR_RUNG_ZERO_SHOT, FR_RUNG_FEW_SHOT, FR_RUNG_RAG,
-    FR_RUNG_LORA, FR_RUNG_FULL, FR_RUNG_SCRATCH, FR_RUNG_COMMAND;
+extern const fr_rung_kind FR_RUNG_TRADITIONAL, FR_RUNG_ZERO_SHOT, FR_RUNG_FEW_SHOT,
+    FR_RUNG_GENERATED_KNOWLEDGE, FR_RUNG_SELF_CONSISTENCY, FR_RUNG_REACT, FR_RUNG_RAG, FR_RUNG_LORA,
+    FR_RUNG_FULL, FR_RUNG_SCRATCH, FR_RUNG_COMMAND;
 
 #endif

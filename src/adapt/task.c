@@ -317,8 +317,9 @@ static int strategy_name_ok(const fr_task *task, const fr_node *node, const char
         return 0;
     if (fr_strategy_is_planned(name))
         return fr_node_fail(node, err,
-                            "This release has traditional, zero-shot, few-shot, rag, "
-                            "lora, full and scratch, and your own commands.",
+                            "This release has traditional, zero-shot, few-shot, "
+                            "generated-knowledge, self-consistency, react, rag, lora, full and "
+                            "scratch, and your own commands.",
                             "%s'%s' is known, but not built yet",
                             node->key == NULL ? "strategies: " : "", name);
     const char *nearest = fr_nearest(name, known);
@@ -327,15 +328,28 @@ static int strategy_name_ok(const fr_task *task, const fr_node *node, const char
         snprintf(hint, sizeof(hint), "Did you mean '%s'?", nearest);
     else
         snprintf(hint, sizeof(hint),
-                 "Known: traditional, zero-shot, few-shot, rag, lora, full, "
-                 "scratch, or {name: …, build: …, answer: …}.");
+                 "Known: traditional, zero-shot, few-shot, generated-knowledge, self-consistency, "
+                 "react, rag, lora, full, scratch, or {name: …, build: …, answer: …}.");
     return fr_node_fail(node, err, hint, "%sexpected a strategy, found '%.60s'",
                         node->key == NULL ? "strategies: " : "", name);
 }
 
+/* A whole number from 1 on, when it is there. */
+static int read_count(const fr_node *map, const char *key, long long most, size_t *out, fr_err *err)
+{
+    long long n = 0;
+    FR_TRY(fr_doc_get_i64(map, key, false, &n, err));
+    if (fr_node_get(map, key) != NULL && (n < 1 || n > most))
+        return fr_node_fail(fr_node_get(map, key), err, NULL,
+                            "expected a whole number from 1 to %lld", most);
+    *out = (size_t)n;
+    return 0;
+}
+
 static int read_strategy(fr_task *task, const fr_node *node, fr_err *err)
 {
-    static const char *const KEYS[] = { "name", "build", "answer", "budget", NULL };
+    static const char *const KEYS[] = { "name",       "build", "answer", "budget", "samples",
+                                        "statements", "steps", "thinks", NULL };
     static const char *const BUDGET_KEYS[] = { "time_s", NULL };
     fr_task_strategy s = { 0 };
     const char *name = NULL, *build = NULL, *answer = NULL;
@@ -346,6 +360,10 @@ static int read_strategy(fr_task *task, const fr_node *node, fr_err *err)
         FR_TRY(fr_doc_get_text(node, "name", true, &name, err));
         FR_TRY(fr_doc_get_text(node, "build", false, &build, err));
         FR_TRY(fr_doc_get_text(node, "answer", false, &answer, err));
+        FR_TRY(read_count(node, "samples", 100, &s.samples, err));
+        FR_TRY(read_count(node, "statements", 16, &s.statements, err));
+        FR_TRY(read_count(node, "steps", 50, &s.steps, err));
+        FR_TRY(fr_doc_get_bool(node, "thinks", false, &s.thinks, err));
         const fr_node *budget = fr_node_get(node, "budget");
         if (budget != NULL) {
             if (budget->kind != FR_NODE_MAP)
@@ -365,6 +383,7 @@ static int read_strategy(fr_task *task, const fr_node *node, fr_err *err)
                             "expected a strategy's name or {name: …, build: …, answer: …}");
     }
     s.own = answer != NULL;
+    s.stated = true;
     FR_TRY(strategy_name_ok(task, node, name, s.own, err));
     s.name = fr_dup(name);
     s.build = fr_dup(build);

@@ -30,6 +30,9 @@ typedef struct {
     char *build; /* NULL: nothing to build */
     char *answer;
     double time_s; /* stated budget of building, or the own rung's time limit; 0: none */
+    bool stated;   /* the task file names it */
+    bool thinks;   /* self-consistency: each sample reasons first */
+    size_t samples, statements, steps; /* of the techniques; 0: theirs to say */
 } fr_task_strategy;
 
 /** How an answer is scored. */

@@ -313,3 +313,18 @@ void chunks_of(fr_str text, const chunk_rule *rule, cuts *out)
     }
     free(u.at);
 }
+
+size_t fr_measure_words(void *unused, fr_str text)
+{
+    word_scan scan = { .text = text };
+    fr_str word;
+    run_kind kind;
+    size_t n = 0, signs = 0;
+    (void)unused;
+    while (word_next(&scan, &word, &kind))
+        n++;
+    for (size_t i = 0; i < text.n; i++)
+        signs += (unsigned char)text.at[i] < 0x80 && strchr(".,;:!?()[]{}<>/\\|\"'`~@#$%^&*-_=+",
+                                                           text.at[i]) != NULL;
+    return FR_MAX(n + signs, (size_t)1);
+}

@@ -1,134 +1,75 @@
-/* Documents out of folders and files. */
-#include <errno.h>
-#include <jansson.h>
+/* Documents out of files and folders, and lists of them. */
+#include "rag/documents.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "rag/rag_priv.h"
-#include "text/utf8.h"
+#include "rag/documents_priv.h"
 
 #define LIMIT_BYTES ((size_t)1 << 30)
 #define LIMIT_DEPTH 32
 
-/* A list being filled: texts stand in one buffer that moves, so offsets until it is whole. */
-typedef struct {
-    size_t id, id_n, text, text_n, title, title_n;
-} place;
-typedef struct {
-    place *at;
-    size_t n, cap;
-    fr_buf bytes;
-} filling;
+static const struct {
+    const char *ending;
+    document_reader read;
+} FORMATS[] = {
+    { ".txt", read_text },     { ".text", read_text }, { ".md", read_markdown },
+    { ".html", read_html },    { ".htm", read_html },  { ".markdown", read_markdown },
+    { ".xhtml", read_html },   { ".pdf", read_pdf },   { ".docx", read_docx },
+    { ".csv", read_csv },      { ".tsv", read_csv },   { ".jsonl", read_jsonl },
+    { ".ndjson", read_jsonl },
+};
 
-/* Appends a text as well-formed UTF-8 without NULs; returns its size. */
-static size_t put_text(filling *f, fr_str text)
+static document_reader reader_of(const char *name)
 {
-    size_t before = f->bytes.n;
-    if (fr_str_starts(text, FR_STR("\xef\xbb\xbf"))) {
-        text.at += 3;
-        text.n -= 3;
+    size_t n = strlen(name);
+    for (size_t i = 0; i < FR_COUNT_OF(FORMATS); i++) {
+        size_t m = strlen(FORMATS[i].ending);
+        if (n > m && strcasecmp(name + n - m, FORMATS[i].ending) == 0)
+            return FORMATS[i].read;
     }
-    while (text.n > 0) {
-        size_t fine = fr_utf8_valid_prefix(text);
-        const char *nul = memchr(text.at, '\0', fine);
-        if (nul != NULL)
-            fine = (size_t)(nul - text.at);
-        fr_buf_put(&f->bytes, text.at, fine);
-        if (fine < text.n)
-            fr_buf_put_s(&f->bytes, "\xef\xbf\xbd");
-        fine = FR_MIN(fine + 1, text.n);
-        text.at += fine;
-        text.n -= fine;
+    return NULL;
+}
+
+int flow_put(document_flow *f, const fr_document *d, size_t offset, bool first, fr_err *err)
+{
+    int rc = fr_progress_stopped(f->options.progress)
+                 ? fr_fail(err, FR_E_INTERRUPTED, NULL, "stopped at '%.*s'", FR_STR_F(d->id))
+                 : f->fn(f->user, d, offset, first, err);
+    f->failed |= rc != 0;
+    return rc;
+}
+
+void flow_tell(const document_flow *f, fr_notice kind, const char *where, const char *what)
+{
+    if (f->options.notice != NULL)
+        f->options.notice(f->options.notice_user, kind, where, what);
+    else
+        fr_log(FR_LOG_WARN, "%s: %s", where, what);
+}
+
+/* A file inside a folder: what is wrong with it is told, and the rest goes on. */
+static int read_one_of_many(document_flow *f, document_reader reader, const char *path,
+                            const char *id, fr_err *err)
+{
+    fr_err why = { 0 };
+    int rc = reader(f, path, id, &why);
+    if (rc != 0 && !f->failed) {
+        flow_tell(f, FR_NOTICE_SKIPPED, path, why.what);
+        return 0;
     }
-    return f->bytes.n - before;
+    if (rc != 0 && err != NULL)
+        *err = why;
+    return rc;
 }
 
-static int put_document(filling *f, fr_str id, fr_str title, fr_str text, fr_err *err)
-{
-    place p = { .id = f->bytes.n };
-    p.id_n = put_text(f, id);
-    p.title = f->bytes.n;
-    p.title_n = put_text(f, title);
-    p.text = f->bytes.n;
-    p.text_n = put_text(f, text);
-    if (f->bytes.full)
-        return fr_fail(err, FR_E_LIMIT,
-                       "Split the collection, or leave out what is not asked about.",
-                       "the documents are larger than %zu bytes", LIMIT_BYTES);
-    FR_GROW(f->at, f->n, f->cap);
-    f->at[f->n++] = p;
-    return 0;
-}
-
-/* The first line of Markdown that is a heading, without its signs. */
-static fr_str heading_of(fr_str text)
-{
-    fr_str line;
-    while (fr_str_next(&text, '\n', &line)) {
-        size_t signs = 0;
-        while (signs < line.n && line.at[signs] == '#')
-            signs++;
-        if (signs > 0 && signs <= 6 && signs < line.n && line.at[signs] == ' ')
-            return fr_str_trim((fr_str){ line.at + signs, line.n - signs });
-    }
-    return (fr_str){ 0 };
-}
-
-static bool has_ending(const char *name, const char *ending)
-{
-    return fr_str_ends(fr_str_of(name), fr_str_of(ending));
-}
-
-static int load_text(filling *f, const char *path, const char *id, fr_err *err)
-{
-    FR_AUTO(fr_buf) bytes = { 0 };
-    FR_TRY(fr_file_read(path, LIMIT_BYTES, &bytes, err));
-    fr_str title = has_ending(path, ".md") ? heading_of(fr_buf_str(&bytes)) : (fr_str){ 0 };
-    return put_document(f, fr_str_of(id), title, fr_buf_str(&bytes), err);
-}
-
-static int load_row(filling *f, const json_t *row, const char *path, size_t line_no, fr_err *err)
-{
-    const json_t *text = json_object_get(row, "text"), *id = json_object_get(row, "id");
-    if (id == NULL)
-        id = json_object_get(row, "_id");
-    char number[32];
-    snprintf(number, sizeof(number), "%lld",
-             json_is_integer(id) ? (long long)json_integer_value(id) : (long long)line_no);
-    if (!json_is_string(text))
-        return fr_fail(err, FR_E_FORMAT, "A line is {\"id\": …, \"title\": …, \"text\": …}.",
-                       "%s:%zu: there is no \"text\"", path, line_no);
-    const char *name = json_is_string(id) ? json_string_value(id) : number;
-    return put_document(f, fr_str_of(name),
-                        fr_str_of(json_string_value(json_object_get(row, "title"))),
-                        (fr_str){ json_string_value(text), json_string_length(text) }, err);
-}
-
-static int load_rows(filling *f, const char *path, fr_err *err)
-{
-    FR_AUTO(fr_buf) bytes = { 0 };
-    FR_TRY(fr_file_read(path, LIMIT_BYTES, &bytes, err));
-    fr_str rest = fr_buf_str(&bytes), line;
-    for (size_t line_no = 1; fr_str_next(&rest, '\n', &line); line_no++) {
-        if (fr_str_trim(line).n == 0)
-            continue;
-        json_error_t why;
-        json_t *row = json_loadb(line.at, line.n, JSON_ALLOW_NUL, &why);
-        if (row == NULL)
-            return fr_fail(err, FR_E_FORMAT, "Every line of a .jsonl file is one JSON object.",
-                           "%s:%zu: %s", path, line_no, why.text);
-        int rc = load_row(f, row, path, line_no, err);
-        json_decref(row);
-        FR_TRY(rc);
-    }
-    return 0;
-}
-
-static int load_folder(filling *f, const char *path, const char *below, int depth, fr_err *err)
+static int read_folder(document_flow *f, const char *path, const char *below, int depth,
+                       fr_err *err)
 {
     char **names = NULL;
     size_t n = 0;
@@ -138,13 +79,15 @@ static int load_folder(filling *f, const char *path, const char *below, int dept
             continue;
         char *inner = fr_path_join(path, names[i]);
         char *id = below[0] != '\0' ? fr_dup_f("%s/%s", below, names[i]) : fr_dup(names[i]);
+        document_reader reader = reader_of(names[i]);
         struct stat info;
         if (lstat(inner, &info) != 0)
             rc = fr_fail_errno(err, NULL, "cannot read '%s'", inner);
         else if (S_ISDIR(info.st_mode) && depth < LIMIT_DEPTH)
-            rc = load_folder(f, inner, id, depth + 1, err);
-        else if (!S_ISDIR(info.st_mode) && (has_ending(id, ".txt") || has_ending(id, ".md")))
-            rc = load_text(f, inner, id, err);
+            rc = read_folder(f, inner, id, depth + 1, err);
+        else if ((S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) && !fr_dir_exists(inner) &&
+                 reader != NULL)
+            rc = read_one_of_many(f, reader, inner, id, err);
         free(inner);
         free(id);
     }
@@ -237,7 +180,9 @@ static void finish(filling *f, fr_documents *out)
         const place *p = &f->at[i];
         out->at[i] = (fr_document){ .id = { out->memory + p->id, p->id_n },
                                     .text = { out->memory + p->text, p->text_n },
-                                    .title = { out->memory + p->title, p->title_n } };
+                                    .title = { out->memory + p->title, p->title_n },
+                                    .metadata = { out->memory + p->metadata, p->metadata_n },
+                                    .markdown = p->markdown };
     }
     fr_sort(out->at, out->n, sizeof(*out->at), by_id);
 }
@@ -246,16 +191,11 @@ int fr_documents_load(const char *path, fr_documents *out, fr_err *err)
 {
     *out = (fr_documents){ 0 };
     filling f = { .bytes.limit_bytes = LIMIT_BYTES };
-    int rc;
-    const char *slash = strrchr(path, '/');
-    if (fr_dir_exists(path))
-        rc = load_folder(&f, path, "", 0, err);
-    else if (has_ending(path, ".jsonl"))
-        rc = load_rows(&f, path, err);
-    else
-        rc = load_text(&f, path, slash != NULL ? slash + 1 : path, err);
+    int rc = fr_documents_each(path, NULL, fill, &f, err);
     if (rc == 0 && f.n == 0)
-        rc = fr_fail(err, FR_E_USAGE, "Documents are .txt and .md files, or rows of a .jsonl file.",
+        rc = fr_fail(err, FR_E_USAGE,
+                     "Documents are text, Markdown, HTML, PDF and DOCX files, and rows of JSON "
+                     "Lines or CSV.",
                      "there are no documents in '%s'", path);
     if (rc == 0)
         finish(&f, out);

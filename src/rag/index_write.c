@@ -753,12 +753,14 @@ static int put_text(fr_index_writer *w, const fr_document *d, size_t offset, fr_
 }
 
 int fr_index_put_piece(fr_index_writer *w, const fr_document *d, size_t offset, bool first,
-                       fr_err *err)
+                       fr_put_kind how, bool *replaced, fr_err *err)
 {
-    bool replaced;
     if (first) {
+        bool was = false;
         cuts_fini(&w->cuts); /* no heading is open */
-        FR_TRY(put_head(w, d, FR_PUT_REPLACE, &replaced, err));
+        FR_TRY(put_head(w, d, how, &was, err));
+        if (replaced != NULL)
+            *replaced = was;
     }
     return put_text(w, d, offset, err);
 }
@@ -766,15 +768,7 @@ int fr_index_put_piece(fr_index_writer *w, const fr_document *d, size_t offset, 
 int fr_index_put(fr_index_writer *w, const fr_document *d, fr_put_kind how, bool *replaced,
                  fr_err *err)
 {
-    bool was = false;
-    for (size_t i = 0; i < FR_COUNT_OF(w->cuts.headings); i++) {
-        free(w->cuts.headings[i]);
-        w->cuts.headings[i] = NULL;
-    }
-    FR_TRY(put_head(w, d, how, &was, err));
-    if (replaced != NULL)
-        *replaced = was;
-    return put_text(w, d, 0, err);
+    return fr_index_put_piece(w, d, 0, true, how, replaced, err);
 }
 
 int fr_index_remove(fr_index_writer *w, fr_str id, bool *found, fr_err *err)

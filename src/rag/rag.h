@@ -161,16 +161,21 @@ typedef enum {
 /** *replaced (may be NULL): there was one. */
 int fr_index_put(fr_index_writer *w, const fr_document *d, fr_put_kind how, bool *replaced,
                  fr_err *err);
-/** A document whose text comes in pieces: begin, any number of texts (whole characters; offset:
- * where the piece begins in the original), then nothing more. */
+/** A document whose text comes in pieces (whole characters): the first with its head, as
+ * fr_index_put(); then the others. offset: where the piece begins in the original. */
 int fr_index_put_piece(fr_index_writer *w, const fr_document *d, size_t offset, bool first,
-                       fr_err *err);
+                       fr_put_kind how, bool *replaced, fr_err *err);
 int fr_index_remove(fr_index_writer *w, fr_str id, bool *found, fr_err *err);
 int fr_index_commit(fr_index_writer *w, fr_err *err);
 /** Commits; a new index gets its name. */
 int fr_index_finish(fr_index_writer *w, fr_err *err);
 size_t fr_index_writer_n_documents(const fr_index_writer *w); /* put by it */
 size_t fr_index_writer_n_chunks(const fr_index_writer *w);
+
+/** A measure that needs no model: words, and every other sign (or character of a script without
+ * spaces) by itself; FR_MEASURE_WORDS is its name. */
+size_t fr_measure_words(void *unused, fr_str text);
+#define FR_MEASURE_WORDS "words-1"
 
 /** The analyzer that suits a text best, by its small words: "en", …, or "plain". Static. */
 const char *fr_language_guess(fr_str text);

@@ -48,7 +48,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_int_equal(t->hosting, FR_HOSTING_SLEEPS);
     assert_float_equal(t->requests_per_day, 1000, 0);
     assert_float_equal(t->horizon_days, 365, 0);
-    assert_int_equal(t->n_strategies, 7);
+    assert_int_equal(t->n_strategies, 10);
     assert_int_equal(t->n_labels, 3);
     assert_true(fr_str_is(t->labels[0], "yellow"));
     assert_false(t->never_stop);
@@ -105,7 +105,8 @@ static void bad_task_files_are_told_where_and_what(void **state)
         { BASE "strategies: [fewshot]\n", ":5:14: strategies: expected a strategy, found 'fewshot'",
           "few-shot" },
         { BASE "strategies: [lora, lora]\n", "stands here twice", "" },
-        { BASE "strategies: [react]\n", "known, but not built yet", "" },
+        { BASE "strategies: [p-tuning]\n", "known, but not built yet", "" },
+        { BASE "strategies: [{name: react, steps: 0}]\n", "from 1 to 50", "" },
         { BASE "strategies: [{name: lora, answer: cat}]\n", "one of frugal's own", "" },
         { BASE "strategies: [{name: mine, build: x}]\n", "the key 'answer' is missing", "" },
         { BASE "strategies: [{name: ../mine, answer: x}]\n", "cannot be a rung's name", "" },
