@@ -67,8 +67,7 @@ static bool alone_right(fr_str source, size_t at, size_t *next_line)
 {
     const char *line = memchr(source.at + at, '\n', source.n - at);
     size_t end = line != NULL ? (size_t)(line - source.at) : source.n;
-    *next_line = line != NULL ? end + 1 : source.n;
-    /* the last line as a whole is kept when it does not end */
+    *next_line = line != NULL ? end + 1 : at; /* blanks at the very end stay */
     return only_blanks((fr_str){ source.at + at, end - at });
 }
 
@@ -111,7 +110,7 @@ static int read_tag(tags *t, lexer *x, fr_str inside, size_t at, size_t *end, fr
         ++*end;
     }
     size_t next_line = 0;
-    bool variable = sign == '\0' || sign == '{' || raw;
+    bool variable = sign == '\0' || raw;
     x->alone = x->alone && !variable && alone_right(t->source, *end, &next_line);
     if (x->alone) {
         *end = next_line;
@@ -142,8 +141,9 @@ static int read_tag(tags *t, lexer *x, fr_str inside, size_t at, size_t *end, fr
     }
     if (sign == '/')
         FR_TRY(close_section(t, x->open, &x->n_open, key, at, err));
-    if (sign == '!' || sign == '>')
-        return 0; /* there are no partials: they are empty */
+    /* there are no partials: they are empty; and {{{x}} is nothing at all */
+    if (sign == '!' || sign == '>' || (sign == '{' && !raw))
+        return 0;
     put_tag(t, (tag){ .kind = sign == '#'   ? TAG_SECTION
                               : sign == '^' ? TAG_INVERTED
                               : sign == '/' ? TAG_END
@@ -355,7 +355,8 @@ static int render(renderer *r, const scope *at, size_t from, size_t to)
             fr_buf_put_str(r->out, t->text);
         } else if (t->kind == TAG_VARIABLE || t->kind == TAG_RAW) {
             const scope *from_scope = at;
-            if (fr_str_is(t->text, ".") && json_is_true(at->value) && at->parent != NULL)
+            if (t->kind == TAG_VARIABLE && fr_str_is(t->text, ".") && json_is_true(at->value) &&
+                at->parent != NULL)
                 from_scope = at->parent;
             const json_t *v = look_up(from_scope, t->text, &zero);
             FR_TRY(put_value(r, v, zero, t->kind == TAG_RAW));

@@ -88,6 +88,27 @@ static bool whole_number(const char *text, long long *out)
     return true;
 }
 
+/* 12:30:45.5 */
+static bool base_sixty(const char *at, double sign, double *out)
+{
+    double sum = 0;
+    for (bool first = true;; first = false) {
+        char *end = NULL;
+        size_t n = strspn(at, "0123456789");
+        bool last = at[n] == '.';
+        double part = strtod(at, &end);
+        if (n == 0 || (!first && (n > 2 || part >= 60)) || (!last && at[n] != ':') ||
+            (last && (first || end[strspn(end, "_")] != '\0')))
+            return false;
+        sum = sum * 60 + (last ? part : floor(part));
+        if (last)
+            break;
+        at += n + 1;
+    }
+    *out = sign * sum;
+    return true;
+}
+
 /* With a point, and a sign in the exponent if there is one. */
 static bool real_number(const char *text, double *out)
 {
@@ -101,6 +122,11 @@ static bool real_number(const char *text, double *out)
     char digits[64];
     size_t n = 0;
     bool point = false;
+    if (!isdigit((unsigned char)*at) &&
+        (at != text || *at != '.' || !isdigit((unsigned char)at[1])))
+        return false; /* no sign before a point */
+    if (strchr(at, ':') != NULL)
+        return base_sixty(at, sign, out);
     for (; *at != '\0'; at++) {
         if (*at == '_')
             continue;
@@ -319,6 +345,10 @@ static bool is_plain_text(const char *text)
     if (strcmp(text, "=") == 0 || strcmp(text, "<<") == 0 || strcmp(text, ".nan") == 0 ||
         strcmp(text, ".NaN") == 0 || strcmp(text, ".NAN") == 0 || real_number(text, &real))
         plain = false;
+    size_t sign = *text == '-' || *text == '+';
+    if (isdigit((unsigned char)text[sign]) &&
+        strspn(text + sign, text[sign] == '0' ? "01234567_" : "0123456789_") == strlen(text + sign))
+        plain = false; /* too large a number to be one here */
     /* dates: 2026-11-29 and longer */
     if (strlen(text) >= 8 && strspn(text, "0123456789") == 4 && text[4] == '-' &&
         strspn(text, "0123456789-:.TtZz+ \t") == strlen(text))
