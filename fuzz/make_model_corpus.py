@@ -92,3 +92,79 @@ safetensors("two.safetensors",
              "a.lora_A.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
              "b": {"dtype": "BF16", "shape": [2], "data_offsets": [24, 28]},
              "scalar": {"dtype": "I64", "shape": [], "data_offsets": [28, 36]}}, bytes(36))
+
+# whole models of a few numbers each, for model_fuzz
+DIM, HEADS, FFN, CONTEXT, LAYERS = 4, 2, 6, 16, 1
+
+
+def model(arch, kind, tokens, types, shapes, keys=()):
+    """shapes: {name: dims, columns first}; numbers between -1 and 1."""
+    base = [key("general.architecture", STR, arch), key(f"{arch}.block_count", U32, LAYERS),
+            key(f"{arch}.embedding_length", U32, DIM), key(f"{arch}.context_length", U32, CONTEXT),
+            key(f"{arch}.feed_forward_length", U32, FFN),
+            key(f"{arch}.attention.head_count", U32, HEADS),
+            key("tokenizer.ggml.model", STR, kind), array("tokenizer.ggml.tokens", STR, tokens),
+            array("tokenizer.ggml.token_type", I32, types),
+            array("tokenizer.ggml.scores", F32, [-float(i) for i in range(len(tokens))]),
+            key("tokenizer.ggml.bos_token_id", U32, 0), key("tokenizer.ggml.eos_token_id", U32, 1),
+            key("tokenizer.ggml.unknown_token_id", U32, 2)]
+    rows, data = [], b""
+    for name, dims in shapes.items():
+        n = 1
+        for d in dims:
+            n *= d
+        rows.append(tensor(name, dims, 0, len(data)))
+        data += struct.pack(f"<{n}f", *[((i * 37 + len(name)) % 64 - 32) / 32 for i in range(n)])
+        data += bytes(-len(data) % 32)
+    gguf(arch + ".gguf", base + list(keys), rows, data, folder="model")
+
+
+def layers(prefix, names):
+    return {f"{prefix}blk.{i}.{n}": d for i in range(LAYERS) for n, d in names.items()}
+
+
+def both(name, cols, rows):
+    return {name + ".weight": [cols, rows], name + ".bias": [rows]}
+
+
+def norm(name, bias=True):
+    return {name + ".weight": [DIM], **({name + ".bias": [DIM]} if bias else {})}
+
+
+os.makedirs(os.path.join(here, "model"), exist_ok=True)
+VOCAB = 8
+qkv = {f"attn_{p}.weight": [DIM, DIM] for p in "qkv"}
+model("llama", "llama", ["<s>", "</s>", "<unk>", "\u2581", "a", "b", "\u2581a", "ab"],
+      [3, 3, 2, 1, 1, 1, 1, 1],
+      {"token_embd.weight": [DIM, VOCAB], "output_norm.weight": [DIM],
+       **layers("", {**norm("attn_norm", False), **qkv, "attn_output.weight": [DIM, DIM],
+                     **norm("ffn_norm", False), "ffn_gate.weight": [DIM, FFN],
+                     "ffn_up.weight": [DIM, FFN], "ffn_down.weight": [FFN, DIM]})})
+bert_tokens = ["[CLS]", "[SEP]", "[UNK]", "\u2581", "a", "b", "\u2581a", "\u2581b"]
+model("bert", "bert", bert_tokens, [3, 3, 2, 1, 1, 1, 1, 1],
+      {"token_embd.weight": [DIM, VOCAB], "position_embd.weight": [DIM, CONTEXT],
+       "token_types.weight": [DIM, 2], **norm("token_embd_norm"), **both("cls", DIM, DIM),
+       **both("cls.output", DIM, 3),
+       **layers("", {**both("attn_q", DIM, DIM), **both("attn_k", DIM, DIM),
+                     **both("attn_v", DIM, DIM), **both("attn_output", DIM, DIM),
+                     **norm("attn_output_norm"), **both("ffn_up", DIM, FFN),
+                     **both("ffn_down", FFN, DIM), **norm("layer_output_norm")})},
+      [key("bert.pooling_type", U32, 4), array("bert.classifier.output_labels", STR, ["x", "y"])])
+model("nomic-bert", "bert", bert_tokens, [3, 3, 2, 1, 1, 1, 1, 1],
+      {"token_embd.weight": [DIM, VOCAB], **norm("token_embd_norm"),
+       **layers("", {"attn_qkv.weight": [DIM, 3 * DIM], "attn_output.weight": [DIM, DIM],
+                     **norm("attn_output_norm"), "ffn_gate.weight": [DIM, FFN],
+                     "ffn_up.weight": [DIM, FFN], "ffn_down.weight": [FFN, DIM],
+                     **norm("layer_output_norm")})})
+half = {**norm("attn_norm", False), **qkv, "attn_o.weight": [DIM, DIM], **norm("ffn_norm", False),
+        "ffn_up.weight": [DIM, FFN], "ffn_down.weight": [FFN, DIM]}
+cross = {**norm("cross_attn_norm", False),
+         **{f"cross_attn_{p}.weight": [DIM, DIM] for p in "qkvo"}}
+model("t5", "t5", ["<pad>", "</s>", "<unk>", "\u2581", "a", "b", "\u2581a", "ab"],
+      [3, 3, 2, 1, 1, 1, 1, 1],
+      {"token_embd.weight": [DIM, VOCAB], "enc.output_norm.weight": [DIM],
+       "dec.output_norm.weight": [DIM], "enc.blk.0.attn_rel_b.weight": [HEADS, 8],
+       "dec.blk.0.attn_rel_b.weight": [HEADS, 8], **layers("enc.", half),
+       **layers("dec.", {**half, **cross})},
+      [key("t5.attention.relative_buckets_count", U32, 8), key("t5.decoder_start_token_id", U32, 0),
+       array("tokenizer.ggml.precompiled_charsmap", I8, [4, 0, 0, 0, 0, 4, 0, 0, 97, 0])])

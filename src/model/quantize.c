@@ -28,9 +28,16 @@ static uint64_t n_rows(const fr_tensor *t)
 }
 
 /* Matrices of weights; what is computed with as vectors, or is a table of positions, stays. */
+/* Tables that are looked up and added, as small as they are, not multiplied with. */
+static bool is_looked_up(const fr_tensor *t)
+{
+    return fr_str_is(t->name, "position_embd.weight") || fr_str_is(t->name, "token_types.weight") ||
+           fr_str_ends(t->name, FR_STR("attn_rel_b.weight"));
+}
+
 static bool is_matrix(const fr_tensor *t)
 {
-    return t->n_dims >= 2 && n_rows(t) > 1 && t->dims[0] > 1 &&
+    return t->n_dims >= 2 && !is_looked_up(t) && n_rows(t) > 1 && t->dims[0] > 1 &&
            fr_str_ends(t->name, FR_STR(".weight")) && fr_format_find(t->format) != NULL;
 }
 

@@ -5,10 +5,10 @@
  *     FR_TRY(fr_quantize("model.gguf", "small.gguf", &options, &result, err));
  *     fr_quantized_fini(&result);
  *
- * Matrices change; vectors and tensors of other formats are kept as they are, and so is all
- * metadata, but for general.file_type and general.quantization_version. A matrix whose rows are no
- * whole blocks of the format takes the format's fallback, which is told. Tensors are made one at a
- * time, so memory is that of the largest.
+ * Matrices change; vectors, tables of positions and distances, and tensors of other formats are
+ * kept, and so is all metadata, but for general.file_type and general.quantization_version. A
+ * matrix whose rows are no whole blocks of the format takes the format's fallback, which is told.
+ * Tensors are made one at a time, so memory is that of the largest.
  */
 #ifndef FR_MODEL_QUANTIZE_H
 #define FR_MODEL_QUANTIZE_H
