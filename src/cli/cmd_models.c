@@ -33,6 +33,8 @@ static const fr_option OPTIONS[] = {
     { "strategy", 0, FR_OPTION_TEXT, "WORD", "evaluate: ask by zero-shot, few-shot or rag" },
     { "all", 0, FR_OPTION_FLAG, NULL, "evaluate: do not stop at the first that is enough" },
     { "robust-rows", 0, FR_OPTION_I64, "N", "evaluate: ask N rows in other words (100; 0: none)" },
+    { "lengths", 0, FR_OPTION_TEXT, "N,…", "curve: tokens before (64,256,1024,4096)" },
+    { "svg", 0, FR_OPTION_TEXT, "FILE", "curve: draw it there" },
     { "only", 0, FR_OPTION_TEXT, "PROBE,…", "probe: these kinds of questions only" },
     { "items", 0, FR_OPTION_I64, "N", "probe: N questions of a kind (24)" },
     { "measure", 0, FR_OPTION_F64, "S", "a request's figure covers S seconds of work (2)" },
@@ -42,13 +44,12 @@ static const fr_option OPTIONS[] = {
     FR_OPTIONS_END,
 };
 
-static const char *const SUBCOMMANDS[] = { "list",    "show",  "import",  "evaluate",
-                                           "cascade", "probe", "context", "pull",
-                                           NULL };
-static int (*const FUNCTIONS[])(fr_cli *, fr_err *) = { fr_models_list,    fr_models_show,
-                                                        fr_models_import,  fr_models_evaluate,
-                                                        fr_models_cascade, fr_models_probe,
-                                                        fr_models_context, fr_models_pull };
+static const char *const SUBCOMMANDS[] = { "list",  "show",    "import", "evaluate", "cascade",
+                                           "probe", "context", "curve",  "pull",     NULL };
+static int (*const FUNCTIONS[])(fr_cli *, fr_err *) = {
+    fr_models_list,  fr_models_show,    fr_models_import, fr_models_evaluate, fr_models_cascade,
+    fr_models_probe, fr_models_context, fr_models_curve,  fr_models_pull
+};
 
 char *fr_models_folder(void)
 {
@@ -159,7 +160,8 @@ const fr_command FR_COMMAND_models = {
     .run = run,
     .options = OPTIONS,
     .arguments = "[list | show NAME|FILE | import FILE | evaluate MODEL… TASK.yaml | cascade SMALL "
-                 "LARGE TASK.yaml | probe MODEL | context MODEL TASK.yaml|ROWS | pull REF]",
+                 "LARGE TASK.yaml | probe MODEL | context MODEL TASK.yaml|ROWS | "
+                 "curve [MODEL…] | pull REF]",
     .summary = "choose a model: what there is, what it needs, what it can do",
     .examples =
         "frugal models list --language de --max-params 3B  # German first, then small first\n"
@@ -169,9 +171,12 @@ const fr_command FR_COMMAND_models = {
         "frugal models import README.md  # a model card's front matter\n"
         "frugal models import leaderboard.csv --catalog models.json  # to be committed\n"
         "frugal models evaluate small.gguf large.gguf task.yaml  # smallest first, to the target\n"
-        "frugal models cascade small.gguf large.gguf task.yaml  # a small one that asks a large one\n"
+        "frugal models cascade small.gguf large.gguf task.yaml  # a small one that asks a large "
+        "one\n"
         "frugal models probe model.gguf --only json,arithmetic,context  # what it can do\n"
         "frugal models context model.gguf task.yaml  # the least context that it needs\n"
+        "frugal models curve small.gguf large.gguf --svg curve.svg  # CPU seconds by size and "
+        "length\n"
         "frugal models pull hf:OWNER/NAME/model-q4_k_m.gguf  # into the models folder\n"
         "frugal models pull https://example.org/model.gguf --sha256 HEX  # or it is not kept",
     .more =
@@ -187,12 +192,18 @@ const fr_command FR_COMMAND_models = {
         "with typos, spaces, other words of the prompt) and efficiency in one table; it stops at\n"
         "the first whose interval reaches the target. Exit status 3: none does.\n\n"
         "cascade lets the small model answer and asks the large one where the small one is not\n"
-        "sure: the threshold is the least with which rows of train and dev score as with the large\n"
+        "sure: the threshold is the least with which rows of train and dev score as with the "
+        "large\n"
         "one alone; quality, calls and cost of all three are measured on eval. Use it with\n"
         "`frugal adapt --answer cascades/TASK`.\n\n"
-        "probe asks small questions of our own making, drawn by the seed: passage, languages, json\n"
+        "probe asks small questions of our own making, drawn by the seed: passage, languages, "
+        "json\n"
         "(asked for, and held to a grammar), arithmetic by digits, refusal (what lies inside and\n"
-        "outside of a subject), instruction, context (a fact at three depths of several lengths).\n\n"
+        "outside of a subject), instruction, context (a fact at three depths of several "
+        "lengths).\n\n"
+        "curve measures what a token takes, read and written, by the model's size and the length "
+        "of\n"
+        "the text before it; list then predicts from it what a model would take here.\n\n"
         "pull fetches an address or hf:OWNER/NAME[/FILE][@REVISION] into\n"
         "$XDG_DATA_HOME/frugal/models. Without FILE: the one GGUF file, else the safetensors and\n"
         "tokenizer, to be converted. A lost connection is gone on with, also by a later command;\n"

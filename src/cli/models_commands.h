@@ -15,7 +15,10 @@ int fr_models_pull(fr_cli *cli, fr_err *err);
 int fr_models_cascade(fr_cli *cli, fr_err *err);
 int fr_models_probe(fr_cli *cli, fr_err *err);
 int fr_models_context(fr_cli *cli, fr_err *err);
+int fr_models_curve(fr_cli *cli, fr_err *err);
 
+/** Where the curve of this machine is kept. Owned, free(). */
+char *fr_models_curve_path(void);
 /** $XDG_DATA_HOME/frugal/models: where models of this user lie. Owned, free(). */
 char *fr_models_folder(void);
 /** --catalog, else models.json beside that folder. Owned, free(). */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "choose/curve.h"
 #include "cli/models_commands.h"
 #include "kernels/format.h"
 
@@ -12,7 +13,8 @@
 typedef struct {
     fr_catalog_wish wish;
     const char *format;
-    double context; /* 0: not given */
+    double context;   /* 0: not given */
+    fr_curve_fit fit; /* of this machine's curve; NAN: none was measured */
 } asked;
 
 static int number_given(fr_cli *cli, const char *name, double *out, fr_err *err)
@@ -51,6 +53,24 @@ static double context_of(const fr_catalog_entry *e, const asked *a)
     return isnan(e->context) ? context : fmin(context, e->context);
 }
 
+/* CPU-seconds of a token written behind that context. Of experts only those at work count. */
+static double predicted_cpu_s(const fr_catalog_entry *e, const asked *a)
+{
+    double share = isnan(e->active_params) || isnan(e->params) ? 1 : e->active_params / e->params;
+    return fr_curve_cpu_s(&a->fit, fr_catalog_weight_bytes(e, a->format) * share,
+                          fr_catalog_kv_bytes(e, context_of(e, a)));
+}
+
+static json_t *json_predicted(const fr_catalog_entry *e, const asked *a)
+{
+    double cpu_s = predicted_cpu_s(e, a);
+    json_t *o = json_object();
+    json_object_set_new(o, "cpu_s_per_token", fr_json_f64(cpu_s));
+    json_object_set_new(o, "energy_j_per_token", fr_json_f64(cpu_s * a->fit.j_per_cpu_s));
+    json_object_set_new(o, "method", json_string("modelled"));
+    return o;
+}
+
 static json_t *json_entry(const fr_catalog_entry *e, const asked *a)
 {
     json_t *o = fr_catalog_entry_json(e);
@@ -61,6 +81,8 @@ static json_t *json_entry(const fr_catalog_entry *e, const asked *a)
                                   e->format != NULL ? e->format : a->format, "context_tokens",
                                   context, "weight_bytes", fr_json_f64(weights), "kv_bytes",
                                   fr_json_f64(kv), "total_bytes", fr_json_f64(weights + kv)));
+    if (!isnan(a->fit.fixed_s))
+        json_object_set_new(o, "predicted", json_predicted(e, a));
     if (e->language_match != FR_MATCH_NONE)
         json_object_set_new(o, "language_match", json_string(fr_match_name(e->language_match)));
     if (e->domain_match != FR_MATCH_NONE)
@@ -91,11 +113,31 @@ static void print_entry(const fr_catalog_entry *e, const asked *a)
         snprintf(context, sizeof(context), "%.0f", e->context);
     put_words(&e->languages, &languages);
     put_words(&e->domains, &domains);
+    char predicted[64] = "";
+    if (!isnan(a->fit.fixed_s)) {
+        char joules[32];
+        double cpu_s = predicted_cpu_s(e, a);
+        fr_text_j(cpu_s * a->fit.j_per_cpu_s, joules);
+        if (isnan(cpu_s))
+            snprintf(predicted, sizeof(predicted), " %10s %8s", "unknown", "unknown");
+        else
+            snprintf(predicted, sizeof(predicted), " ~%9s %8.2g", joules, cpu_s);
+    }
     char *license = fr_dup_f("%s%s", e->license != NULL ? e->license : "not stated",
                              e->check != NULL && e->license != NULL && e->path == NULL ? "?" : "");
-    printf("%-28.28s %10s %10s %10s  %-22.22s %-12.12s %s\n", e->name, params, context, memory,
-           license, fr_buf_text(&domains), fr_buf_text(&languages));
+    printf("%-28.28s %10s %10s %10s%s  %-22.22s %-12.12s %s\n", e->name, params, context, memory,
+           predicted, license, fr_buf_text(&domains), fr_buf_text(&languages));
     free(license);
+}
+
+static int read_curve(fr_curve_fit *out, fr_err *err)
+{
+    FR_AUTO(fr_curve) c = { 0 };
+    char *path = fr_models_curve_path();
+    int rc = fr_curve_read(path, &c, err);
+    free(path);
+    *out = fr_curve_fit_of(&c);
+    return rc;
 }
 
 int fr_models_list(fr_cli *cli, fr_err *err)
@@ -103,6 +145,7 @@ int fr_models_list(fr_cli *cli, fr_err *err)
     FR_AUTO(fr_catalog) all = { 0 };
     asked a;
     FR_TRY(read_asked(cli, &a, err));
+    FR_TRY(read_curve(&a.fit, err));
     FR_TRY(fr_models_catalog(cli, &all, err));
     fr_catalog_choose(&all, &a.wish);
     if (fr_cli_json(cli)) {
@@ -120,13 +163,21 @@ int fr_models_list(fr_cli *cli, fr_err *err)
     }
     char heading[32];
     snprintf(heading, sizeof(heading), "%s", a.format);
-    printf("%-28s %10s %10s %10s  %-22s %-12s %s\n", "model", "params", "context", heading,
-           "licence", "domains", "languages");
+    bool predicts = !isnan(a.fit.fixed_s);
+    printf("%-28s %10s %10s %10s%s  %-22s %-12s %s\n", "model", "params", "context", heading,
+           predicts ? "    J/token    CPU s" : "", "licence", "domains", "languages");
     for (size_t i = 0; i < all.n; i++)
         print_entry(&all.at[i], &a);
     printf("Memory: weights in %s (a file's own format for files) and keys and values of %.0f "
            "tokens.\n? licence and languages as recalled, not read again on the card: look before "
            "you rely on them.\n",
            a.format, a.context > 0 ? a.context : CONTEXT_SHOWN);
+    if (predicts)
+        puts(
+            "~ J/token and CPU s of a written token: modelled, from the curve that was measured on "
+            "this machine.");
+    else
+        puts("`frugal models curve FILE…` measures this machine; then joules and CPU-seconds of a "
+             "token stand here, too.");
     return 0;
 }
