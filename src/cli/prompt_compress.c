@@ -312,7 +312,8 @@ static int check(fr_cli *cli, const squeeze *s, double rate, fr_err *err)
     if (out != NULL && fr_file_exists(out) && !fr_arg_flag(cli, "force"))
         return fr_fail(err, FR_E_USAGE, "--force writes over it.", "'%s' is there already", out);
     if (fr_prompt_file_kind(s->before) == FR_PROMPT_KIND_CHAT)
-        return fr_fail(err, FR_E_UNSUPPORTED, "Compress the text of a message: -o - with FILE -.",
+        return fr_fail(err, FR_E_UNSUPPORTED,
+                       "Compress a message's text by itself: FILE - reads it from stdin.",
                        "a chat has no one template to compress");
     return 0;
 }

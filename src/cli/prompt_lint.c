@@ -142,6 +142,8 @@ static void lint_variables(cli_lint *l)
     const json_t *stated = fr_prompt_file_stated(l->p), *partial = fr_prompt_file_partial(l->p);
     const json_t *vars = json_object_get(json_array_get(l->rows, 0), "vars");
     const char *name;
+    const char *form = fr_prompt_file_form(l->p);
+    bool prints_nothing = strcmp(form, "jinja2") == 0 || strcmp(form, "mustache") == 0;
     json_t *one;
     size_t i;
     json_array_foreach((json_t *)(uintptr_t)stated, i, one)
@@ -158,7 +160,8 @@ static void lint_variables(cli_lint *l)
                   "It stands in the prompt, and is not stated.");
         if (json_object_size(vars) != 0 && json_object_get(vars, json_string_value(one)) == NULL)
             found(l, "undefined-variable", "variables", 0, NAN, json_string_value(one),
-                  "No value is given for it.");
+                  prints_nothing ? "No value is given for it: nothing is printed in its place."
+                                 : "No value is given for it: filling the prompt is an error.");
     }
     json_object_foreach((json_t *)(uintptr_t)vars, name, one)
     {
@@ -312,7 +315,7 @@ static int leave_out(fr_cli *cli, cli_lint *l, fr_model_work *w, const fr_prompt
     char text[64], hint[200];
     snprintf(text, sizeof(text), "example %zu", i);
     snprintf(hint, sizeof(hint), "Without it %s changes by %+.3f (%+.3f to %+.3f) on %zu rows.",
-             l->metric->name, -gain.value, -gain.high, -gain.low, whole->n);
+             l->metric->name, 0 - gain.value, 0 - gain.high, 0 - gain.low, whole->n);
     found(l, "example-without-gain", "examples", 0, tokens, text, hint);
     return 0;
 }
@@ -340,7 +343,7 @@ static int leave_context_out(fr_cli *cli, cli_lint *l, fr_model_work *w,
     double tokens = ((double)whole->prompt_tokens - (double)trial.prompt_tokens) / (double)whole->n;
     char hint[200];
     snprintf(hint, sizeof(hint), "Without it %s changes by %+.3f (%+.3f to %+.3f) on %zu rows.",
-             l->metric->name, -gain.value, -gain.high, -gain.low, whole->n);
+             l->metric->name, 0 - gain.value, 0 - gain.high, 0 - gain.low, whole->n);
     if (gain.low <= 0)
         found(l, "context-without-gain", "variables", 0, tokens, name, hint);
     return 0;
@@ -366,6 +369,11 @@ static int try_examples(fr_cli *cli, cli_lint *l, fr_model_work *w, fr_err *err)
         return 0;
     FR_TRY(fr_prompt_try(cli, w, l->p, l->rows, l->metric, NULL, &whole, err));
     l->quality = whole.quality;
+    if (whole.quality.value == 0) {
+        found(l, "nothing-right", "data", 0, NAN, l->metric->name,
+              "No answer is right: what examples and context gain cannot be told.");
+        return 0;
+    }
     for (size_t i = 0; i < fr_prompt_file_n_examples(l->p); i++)
         FR_TRY(leave_out(cli, l, w, &whole, i, err));
     return try_contexts(cli, l, w, &whole, err);
