@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "cli/rag_given.h"
+#include "cli/rag_dense.h"
 #include "rag/judge.h"
 
 static const fr_option OPTIONS[] = {
@@ -20,6 +20,8 @@ static const fr_option OPTIONS[] = {
     { "out", 'o', FR_OPTION_TEXT, "FILE", "write the ranking as a TREC run" },
     { "plain", 0, FR_OPTION_FLAG, NULL, "BM25 alone, without the second look at the best 50" },
     FR_OPTIONS_RAG_SIZES,
+    FR_OPTIONS_RAG_EMBED,
+    FR_OPTIONS_RAG_SEARCH,
     FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
 };
@@ -34,6 +36,10 @@ typedef struct {
     char **sources; /* documents' names, which the run borrows */
     size_t n_sources, cap_sources, n_searched, depth;
     double search_s; /* CPU */
+    fr_rag_models models;
+    fr_dense *dense;
+    fr_mode mode;
+    fr_retrieve_spent spent;
     fr_scores scores;
     size_t cuts[CUTS];
 } evaluation;
@@ -41,6 +47,8 @@ typedef struct {
 static void evaluation_fini(evaluation *e)
 {
     fr_rag_work_fini(&e->work);
+    fr_dense_free(e->dense);
+    fr_rag_models_fini(&e->models);
     fr_questions_fini(&e->questions);
     fr_qrels_fini(&e->qrels);
     fr_ranking_fini(&e->run);
@@ -81,14 +89,30 @@ static bool is_new(const fr_hits *hits, size_t i)
 
 /* A document is as good as its best chunk. More chunks are asked for until there are documents
  * enough, or no more chunks. */
+static int find(evaluation *e, fr_index *index, fr_str text, size_t k, const fr_search_options *o,
+                fr_hits *hits, fr_err *err)
+{
+    FR_AUTO(fr_ranked) list = { 0 };
+    if (e->dense != NULL || e->models.rerank != NULL)
+        return fr_retrieve(index, e->dense, text,
+                           &(fr_retrieve_options){ .mode = e->mode,
+                                                   .k = k,
+                                                   .reranker = e->models.rerank,
+                                                   .rerank_n = e->models.rerank_n },
+                           hits, &e->spent, err);
+    double begin_s = fr_cpu_self_s();
+    FR_TRY(fr_index_rank(index, text, k, o, &list, err));
+    FR_TRY(fr_index_read(index, &list, hits, err));
+    e->spent.search_cpu_s += fr_cpu_self_s() - begin_s;
+    return 0;
+}
+
 static int rank_documents(evaluation *e, fr_index *index, const fr_question *q,
                           const fr_search_options *o, fr_err *err)
 {
     for (size_t k = e->depth * 2;; k *= 4) {
-        FR_AUTO(fr_ranked) list = { 0 };
         FR_AUTO(fr_hits) hits = { 0 };
-        FR_TRY(fr_index_rank(index, q->text, k, o, &list, err));
-        FR_TRY(fr_index_read(index, &list, &hits, err));
+        FR_TRY(find(e, index, q->text, k, o, &hits, err));
         size_t n = 0;
         for (size_t i = 0; i < hits.n; i++)
             n += is_new(&hits, i);
@@ -132,6 +156,10 @@ static int search_all(fr_cli *cli, evaluation *e, const char *index_path, fr_err
     fr_search_options o = { .second_look = fr_arg_flag(cli, "plain") ? -1 : 0 };
     const fr_progress *progress = fr_cli_progress(cli, e->work.run);
     FR_TRY(fr_index_open(index_path, &index, err));
+    FR_TRY(fr_rag_dense_open(cli, &e->models, index_path, index, &e->dense, err));
+    e->mode = e->models.mode != FR_MODE_NONE ? e->models.mode
+              : e->dense != NULL             ? FR_MODE_HYBRID
+                                             : FR_MODE_LEXICAL;
     double begin_s = fr_cpu_self_s();
     for (size_t i = 0; i < e->questions.n; i++) {
         if (fr_progress_stopped(progress))
@@ -144,6 +172,8 @@ static int search_all(fr_cli *cli, evaluation *e, const char *index_path, fr_err
                          NULL);
     }
     e->search_s = fr_cpu_self_s() - begin_s;
+    fr_dense_free(e->dense); /* before the index that it borrows */
+    e->dense = NULL;
     if (e->n_searched == 0)
         return fr_fail(err, FR_E_USAGE, "The ids of queries and judgements must be the same.",
                        "none of the queries is judged");
@@ -163,6 +193,8 @@ static int in_phase(fr_cli *cli, evaluation *e, const char *path, fr_err *err)
         rc = fr_phase_begin(e->work.run, "index", path, &phase, err);
         if (rc == 0) {
             rc = index_folder(cli, path, made, err);
+            if (rc == 0)
+                rc = fr_rag_embed(cli, e->work.run, &e->models, made, NULL, err);
             int end_rc =
                 fr_phase_end(phase, rc == 0 ? "done" : "failed", NULL, rc == 0 ? err : NULL);
             rc = rc != 0 ? rc : end_rc;
@@ -175,8 +207,12 @@ static int in_phase(fr_cli *cli, evaluation *e, const char *path, fr_err *err)
         int end_rc = fr_phase_end(phase, rc == 0 ? "done" : "failed", NULL, rc == 0 ? err : NULL);
         rc = rc != 0 ? rc : end_rc;
     }
-    if (made != NULL)
+    if (made != NULL) {
+        char *vectors = fr_dense_path(made);
         unlink(made);
+        unlink(vectors);
+        free(vectors);
+    }
     free(made);
     return rc;
 }
@@ -213,6 +249,7 @@ static int put_scores(fr_cli *cli, const evaluation *e, fr_err *err)
     json_object_set_new(o, "search_cpu_s_per_query",
                         e->n_searched > 0 ? fr_json_f64(e->search_s / (double)e->n_searched)
                                           : json_null());
+    fr_rag_spent_json(e->mode, &e->spent, o);
     fr_rag_work_json(&e->work, o);
     return fr_rag_put_json(cli, o, err);
 }
@@ -278,6 +315,7 @@ static int evaluate(fr_cli *cli, fr_err *err)
     memcpy(e.cuts, cuts, sizeof(cuts));
     FR_TRY(load(cli, &e, path != NULL ? path : ".", err));
     FR_TRY(fr_rag_work_begin(cli, "rag-eval", path != NULL ? path : run, &e.work, err));
+    FR_TRY(fr_rag_models_given(cli, e.work.run, true, &e.models, err));
     if (run == NULL)
         FR_TRY(in_phase(cli, &e, path, err));
     fr_judge(&e.qrels, &e.run, e.cuts, CUTS, &e.scores);
@@ -302,6 +340,7 @@ const fr_command FR_RAG_eval = {
     .examples = "frugal rag eval beir/  # corpus.jsonl, queries.jsonl, qrels/test.tsv\n"
                 "frugal rag eval docs.index --queries q.jsonl --qrels qrels.tsv -k 20 --json\n"
                 "frugal rag eval docs.index --queries q.jsonl --qrels q.qrels -o bm25.run\n"
+                "frugal rag eval beir/ --embed minilm.gguf --mode hybrid  # words and meaning\n"
                 "frugal rag eval --run theirs.run --qrels q.qrels  # another system's ranking\n",
     .more =
         "Judgements are of documents; a document is as good as its best passage. Every judged\n"

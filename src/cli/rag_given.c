@@ -154,7 +154,7 @@ json_t *fr_rag_hit_json(const fr_hit *hit)
     json_object_set_new(o, "score", json_real(hit->score));
     json_object_set_new(o, "text", fr_json_bytes(fr_str_of(hit->text)));
     json_object_set_new(o, "source", fr_json_bytes(fr_str_of(hit->source)));
-    json_object_set_new(o, "title", fr_json_bytes(fr_str_of(hit->title)));
+    json_object_set_new(o, "title", fr_json_bytes(fr_str_of(hit->title != NULL ? hit->title : "")));
     json_object_set_new(o, "start_bytes", json_integer((json_int_t)hit->start));
     json_object_set_new(o, "end_bytes", json_integer((json_int_t)hit->end));
     return o;

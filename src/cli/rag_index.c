@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "cli/model_work.h"
-#include "cli/rag_given.h"
+#include "cli/rag_dense.h"
+#include "rag/retriever.h"
 
 enum {
     SAMPLE_BYTES = 64 << 10,
@@ -104,8 +106,10 @@ static int put_paths(intake *in, char **paths, size_t n, fr_rag_notices *notices
 /* --- index ----------------------------------------------------------------------------------- */
 
 static const fr_option INDEX_OPTIONS[] = {
-    { "out", 'o', FR_OPTION_TEXT, "INDEX", "the file that is made" },
+    { "out", 'o', FR_OPTION_TEXT, "INDEX|STORE",
+      "the file that is made, or the store that is filled" },
     FR_OPTIONS_RAG_SIZES,
+    FR_OPTIONS_RAG_EMBED,
     { "k1", 0, FR_OPTION_F64, "X", "BM25: how soon more of a word stops counting (default 0.9)" },
     { "b", 0, FR_OPTION_F64, "X", "BM25: how much long chunks are held back (default 0.4)" },
     FR_OPTIONS_PLACE,
@@ -113,7 +117,7 @@ static const fr_option INDEX_OPTIONS[] = {
 };
 
 static int tell_index(fr_cli *cli, const char *path, const fr_rag_notices *notices, size_t bytes,
-                      const fr_rag_work *work, fr_err *err)
+                      const fr_dense_counts *embedded, const fr_rag_work *work, fr_err *err)
 {
     FR_AUTOPTR(fr_index) index = NULL;
     FR_TRY(fr_index_open(path, &index, err));
@@ -136,36 +140,82 @@ static int tell_index(fr_cli *cli, const char *path, const fr_rag_notices *notic
     json_object_set_new(o, "analyzer", json_string(fr_index_analyzer_mark(index)));
     json_object_set_new(o, "text_bytes", json_integer((json_int_t)bytes));
     json_object_set_new(o, "index_bytes", json_integer((json_int_t)info.st_size));
+    fr_rag_counts_json(embedded, o);
     fr_rag_work_json(work, o);
     return fr_rag_put_json(cli, o, err);
 }
 
-static int index_all(fr_cli *cli, fr_err *err)
+static int tell_store(fr_cli *cli, size_t documents, size_t passages, const fr_rag_notices *notices,
+                      const fr_rag_work *work, fr_err *err)
+{
+    if (!fr_cli_json(cli)) {
+        char took[128];
+        fr_rag_work_text(work, took);
+        printf("%zu documents, %zu passages are in the store\n", documents, passages);
+        fr_cli_tell(cli, "%s", took);
+        return 0;
+    }
+    json_t *o = json_object();
+    json_object_set_new(o, "documents", json_integer((json_int_t)documents));
+    json_object_set_new(o, "chunks", json_integer((json_int_t)passages));
+    json_object_set_new(o, "skipped", json_integer((json_int_t)notices->n_skipped));
+    fr_rag_work_json(work, o);
+    return fr_rag_put_json(cli, o, err);
+}
+
+static char *passing_file(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    return fr_dup_f("%s/frugal-store-%d.index", tmp != NULL ? tmp : "/tmp", (int)getpid());
+}
+
+/* Into a file, which for a store is one in passing. */
+static int index_into(fr_cli *cli, const char *file, const char *store, fr_err *err)
 {
     FR_AUTO(fr_rag_work) work = { 0 };
     FR_AUTO(fr_rag_tokenizer) tokenizer = { 0 };
+    FR_AUTO(fr_rag_models) models = { 0 };
     FR_AUTOPTR(fr_index_writer) w = NULL;
     fr_index_options o = { .k1 = fr_arg_f64(cli, "k1", 0),
                            .b = fr_arg_given(cli, "b") ? fr_arg_f64(cli, "b", 0) : 0 };
     fr_rag_notices notices;
-    const char *out = NULL, *first = NULL;
-    size_t n = 0;
+    fr_dense_counts embedded = { 0 };
+    size_t n = 0, n_stored = 0;
     char **rest = fr_arg_rest(cli, &n);
-    FR_TRY(fr_arg_need(cli, 0, "a folder or file of documents", &first, err));
-    FR_TRY(fr_arg_need_text(cli, "out", &out, err));
     FR_TRY(fr_rag_sizes_given(cli, &tokenizer, &o, err));
     if (fr_arg_given(cli, "b") && !(o.b > 0))
         o.b = -1;
-    FR_TRY(fr_rag_work_begin(cli, "rag-index", out, &work, err));
+    FR_TRY(fr_rag_work_begin(cli, "rag-index", store != NULL ? "shared store" : file, &work, err));
+    FR_TRY(fr_rag_models_given(cli, work.run, false, &models, err));
     if (o.analyzer == NULL || strcmp(o.analyzer, "auto") == 0)
         o.analyzer = guess(rest, n);
-    FR_TRY(fr_index_create(out, &o, &w, err));
+    FR_TRY(fr_index_create(file, &o, &w, err));
     intake in = { .cli = cli, .w = w };
     FR_TRY(put_paths(&in, rest, n, &notices, err));
     FR_TRY(fr_index_finish(w, err));
-    fr_run_note(work.run, "work", "documents", (double)fr_index_writer_n_documents(w), NULL, NULL);
+    size_t n_documents = fr_index_writer_n_documents(w);
+    fr_run_note(work.run, "work", "documents", (double)n_documents, NULL, NULL);
+    if (store != NULL)
+        FR_TRY(fr_rag_store_fill(cli, work.run, &models, file, store, &n_stored, err));
+    else
+        FR_TRY(fr_rag_embed(cli, work.run, &models, file, &embedded, err));
     FR_TRY(fr_rag_work_end(&work, "done", err));
-    return tell_index(cli, out, &notices, in.bytes, &work, err);
+    return store != NULL ? tell_store(cli, n_documents, n_stored, &notices, &work, err)
+                         : tell_index(cli, file, &notices, in.bytes, &embedded, &work, err);
+}
+
+static int index_all(fr_cli *cli, fr_err *err)
+{
+    const char *out = NULL, *first = NULL;
+    FR_TRY(fr_arg_need(cli, 0, "a folder or file of documents", &first, err));
+    FR_TRY(fr_arg_need_text(cli, "out", &out, err));
+    if (!fr_retriever_is_store(out))
+        return index_into(cli, out, NULL, err);
+    char *file = passing_file();
+    int rc = index_into(cli, file, out, err);
+    unlink(file);
+    free(file);
+    return rc;
 }
 
 static int run_index(fr_cli *cli)
@@ -183,18 +233,22 @@ const fr_command FR_RAG_index = {
     .examples =
         "frugal rag index docs/ -o docs.index  # a folder: text, Markdown, HTML, PDF, DOCX, CSV\n"
         "frugal rag index beir/ -o beir.index  # one with corpus.jsonl: its rows\n"
-        "frugal rag index a.pdf b.md -o two.index --analyzer de --chunk-tokens 256\n",
+        "frugal rag index a.pdf b.md -o two.index --analyzer de --chunk-tokens 256\n"
+        "frugal rag index docs/ -o docs.index --embed minilm.gguf  # by meaning too\n"
+        "frugal rag index docs/ -o postgresql://me@db/facts?table=docs  # a shared store\n",
     .more =
         "Rows of .jsonl are {\"_id\", \"title\", \"text\", …}, of .csv named columns; other\n"
         "fields become metadata for --filter. What cannot be read (encrypted, broken) is named\n"
         "and skipped inside a folder. The index is whole or not there; it pins analyzer,\n"
-        "chunker and tokenizer, and one made otherwise is refused.",
+        "chunker and tokenizer, and one made otherwise is refused. With --embed, the vectors of\n"
+        "its chunks lie beside it in INDEX.vectors and pin their model.",
 };
 
 /* --- add, remove ----------------------------------------------------------------------------- */
 
 static const fr_option ADD_OPTIONS[] = {
     FR_OPTIONS_RAG_SIZES,
+    FR_OPTIONS_RAG_EMBED,
     { "batch", 0, FR_OPTION_I64, "N", "documents a commit (default 256)" },
     FR_OPTIONS_PLACE,
     FR_OPTIONS_END,
@@ -203,6 +257,8 @@ static const fr_option ADD_OPTIONS[] = {
 static int add_all(fr_cli *cli, fr_err *err)
 {
     FR_AUTO(fr_rag_work) work = { 0 };
+    FR_AUTO(fr_rag_models) models = { 0 };
+    fr_dense_counts embedded = { 0 };
     FR_AUTO(fr_rag_tokenizer) tokenizer = { 0 };
     FR_AUTOPTR(fr_index_writer) w = NULL;
     fr_index_options o = { 0 };
@@ -217,6 +273,7 @@ static int add_all(fr_cli *cli, fr_err *err)
         return fr_fail(err, FR_E_USAGE, NULL, "--batch takes 1 or more, not %lld", batch);
     FR_TRY(fr_rag_sizes_given(cli, &tokenizer, &o, err));
     FR_TRY(fr_rag_work_begin(cli, "rag-add", path, &work, err));
+    FR_TRY(fr_rag_models_given(cli, work.run, false, &models, err));
     FR_TRY(fr_index_update(path, &o, &w, err));
     intake in = { .cli = cli, .w = w, .how = FR_PUT_REPLACE, .batch = (size_t)batch };
     int rc = put_paths(&in, rest + 1, n - 1, &notices, err);
@@ -225,6 +282,7 @@ static int add_all(fr_cli *cli, fr_err *err)
     fr_buf_fini(&in.unheard);
     FR_TRY(rc);
     size_t put_n = fr_index_writer_n_documents(w);
+    FR_TRY(fr_rag_embed(cli, work.run, &models, path, &embedded, err));
     FR_TRY(fr_rag_work_end(&work, "done", err));
     if (!fr_cli_json(cli)) {
         fr_cli_tell(cli, "%zu added, %zu replaced", put_n - in.n_replaced, in.n_replaced);
@@ -235,6 +293,7 @@ static int add_all(fr_cli *cli, fr_err *err)
     json_object_set_new(report, "added", json_integer((json_int_t)(put_n - in.n_replaced)));
     json_object_set_new(report, "replaced", json_integer((json_int_t)in.n_replaced));
     json_object_set_new(report, "skipped", json_integer((json_int_t)notices.n_skipped));
+    fr_rag_counts_json(&embedded, report);
     fr_rag_work_json(&work, report);
     return fr_rag_put_json(cli, report, err);
 }

@@ -133,6 +133,7 @@ static int read_items(const kendra_retriever *r, const json_t *answer, size_t k,
             (fr_hit){ .id = fr_dup(text_in(item, "Id")),
                       .source = fr_dup(source[0] != '\0' ? source : text_in(item, "DocumentURI")),
                       .text = fr_dup(text_in(item, "Content")),
+                      .title = fr_dup(text_in(item, "DocumentTitle")),
                       .score = score_of(item, out->n) };
         out->n++;
     }

@@ -452,6 +452,7 @@ static int read_hits(const os_retriever *r, const json_t *answer, size_t k, fr_h
         out->at[out->n++] = (fr_hit){ .id = fr_dup(text_in(hit, "_id")),
                                       .source = fr_dup(text_in(row, "source")),
                                       .text = fr_dup(text_in(row, "text")),
+                                      .title = fr_dup(text_in(row, "title")),
                                       .score = json_number_value(json_object_get(hit, "_score")),
                                       .start = size_in(row, "start"),
                                       .end = size_in(row, "end") };

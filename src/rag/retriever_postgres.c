@@ -321,28 +321,33 @@ static const char BY_WORDS[] =
     "unnest(near.words) AS w(lexeme, positions, weights) JOIN frequency ON frequency.lexeme = "
     "w.lexeme CROSS JOIN LATERAL (SELECT coalesce(array_length(w.positions, 1), 1)::float8 AS tf) "
     "AS t GROUP BY near.id) "
-    "SELECT id, source, body, start_bytes, end_bytes, score FROM scored JOIN %T USING (id) ORDER "
+    "SELECT id, source, body, start_bytes, end_bytes, score, title FROM scored JOIN %T USING (id) "
+    "ORDER "
     "BY score DESC, id COLLATE \"C\" LIMIT $3";
 
 /* A filter is applied before the order, so that k are found whenever k are there. */
 static const char BY_COSINE[] =
     "SELECT id, source, body, start_bytes, end_bytes, (SELECT sum(a::float8 * b) / "
     "nullif(sqrt(sum(a::float8 * a) * sum(b::float8 * b)), 0) FROM unnest(embedding, $1::real[]) "
-    "AS u(a, b)) AS score FROM %T WHERE embedding IS NOT NULL AND ($3 = '' OR source = $3) ORDER "
+    "AS u(a, b)) AS score, title FROM %T WHERE embedding IS NOT NULL AND ($3 = '' OR source = $3) "
+    "ORDER "
     "BY score DESC NULLS LAST, id COLLATE \"C\" LIMIT $2";
 static const char BY_PGVECTOR[] =
     "SELECT id, source, body, start_bytes, end_bytes, 1 - (embedding::vector(%D) <=> "
-    "$1::real[]::vector(%D)) AS score FROM %T WHERE embedding IS NOT NULL AND $3 = '' ORDER BY "
+    "$1::real[]::vector(%D)) AS score, title FROM %T WHERE embedding IS NOT NULL AND $3 = '' ORDER "
+    "BY "
     "embedding::vector(%D) <=> $1::real[]::vector(%D) LIMIT $2";
 
 static fr_hit hit_of(const fr_rows *rows, size_t i)
 {
-    const char *text = fr_rows_text(rows, i, 2), *source = fr_rows_text(rows, i, 1);
+    const char *text = fr_rows_text(rows, i, 2), *source = fr_rows_text(rows, i, 1),
+               *title = fr_rows_text(rows, i, 6);
     return (fr_hit){ .id = fr_dup(fr_rows_text(rows, i, 0)),
                      .source = fr_dup(source != NULL ? source : ""),
                      .text = fr_dup(text != NULL ? text : ""),
                      .start = (size_t)fr_rows_f64(rows, i, 3),
                      .end = (size_t)fr_rows_f64(rows, i, 4),
+                     .title = fr_dup(title != NULL ? title : ""),
                      .score = fr_rows_f64(rows, i, 5) };
 }
 

@@ -10,6 +10,7 @@
 
 enum {
     CHUNK = 1024,  /* rows of sign codes at a time */
+    SEEDS = 64,    /* rows that are scored first, at most */
     BATCH = 32,    /* of which so many are scored before the threshold is looked at again */
     FEW_SHARE = 16 /* a filter that leaves less than this share is answered in floats */
 };
@@ -175,8 +176,9 @@ static void make_codes(ask *a, size_t turned)
         largest = fmaxf(largest, fabsf(a->z[i]));
     float most = fminf(32767.0f, floorf(2147483647.0f / (128.0f * (float)turned)));
     a->z_step = largest > 0.0f ? largest / most : 1.0f;
+    float scale = 1.0f / a->z_step;
     for (size_t i = 0; i < turned; i++)
-        a->z_codes[i] = (int16_t)lrintf(a->z[i] / a->z_step);
+        a->z_codes[i] = (int16_t)lrintf(a->z[i] * scale);
 }
 
 /* What each combination of four signs adds to s·z, as small whole numbers. */
@@ -191,16 +193,19 @@ static void make_tables(ask *a, size_t turned)
         bias -= half;
     }
     float step = widest > 0.0f ? widest / FR_SIMILAR_HIGHEST : 1.0f;
+    float scale = 1.0f / step;
     for (size_t g = 0; g < n_groups; g++) {
         const float *z = a->z + g * FR_SIMILAR_GROUP;
-        float half = fabsf(z[0]) + fabsf(z[1]) + fabsf(z[2]) + fabsf(z[3]);
-        for (unsigned code = 0; code < 16; code++) {
-            float sum = half;
-            for (unsigned i = 0; i < FR_SIMILAR_GROUP; i++)
-                sum += (code >> i & 1) != 0 ? z[i] : -z[i];
+        float sums[16];
+        sums[0] = 0.5f; /* so that cutting off rounds */
+        for (unsigned i = 0; i < FR_SIMILAR_GROUP; i++)
+            sums[0] += scale * (fabsf(z[i]) - z[i]);
+        for (unsigned i = 0; i < FR_SIMILAR_GROUP; i++)
+            for (unsigned code = 0; code < 1u << i; code++)
+                sums[code + (1u << i)] = sums[code] + 2.0f * scale * z[i];
+        for (unsigned code = 0; code < 16; code++) /* never a NaN as a number */
             a->tables[g * 16 + code] =
-                (uint8_t)FR_MIN((long)FR_SIMILAR_HIGHEST, lrintf(sum / step));
-        }
+                (uint8_t)(sums[code] > 0.0f ? fminf(sums[code], FR_SIMILAR_HIGHEST) : 0.0f);
     }
     a->table_step = step;
     a->table_bias = bias;
@@ -248,20 +253,43 @@ static size_t narrow(const ask *a, uint32_t *rows, size_t n, float list_base)
     return kept;
 }
 
-/* rows: room for them; they are dealt with in batches, since the threshold rises meanwhile. */
-static void offer_promising(ask *a, const uint32_t *rows, size_t n, size_t first, float list_base)
+/* Dealt with in batches, since the threshold rises meanwhile. done: bits of rows, or NULL. */
+static void offer_promising(ask *a, const uint32_t *rows, size_t n, size_t first, float list_base,
+                            const uint64_t *done)
 {
     uint32_t batch[BATCH];
     for (size_t i = 0; i < n;) {
         size_t these = 0;
         for (; i < n && these < BATCH; i++) {
+            bool again = done != NULL && (done[rows[i] / 64] >> (rows[i] % 64) & 1) != 0;
             batch[these] = (uint32_t)first + rows[i];
-            these += is_kept(a->all, first + rows[i]);
+            these += !again && is_kept(a->all, first + rows[i]);
         }
         if (a->all->v->base.codes != NULL && these > 0)
             these = narrow(a, batch, these, list_base);
         offer_picked(a, batch, these);
     }
+}
+
+/* Before there is a threshold: the k rows that look best, in floats, so that there is a good one.
+ * Sets their bits in done. */
+static void offer_seeds(ask *a, const uint16_t *sums, size_t row, size_t n, uint64_t *done)
+{
+    const image *base = &a->all->v->base;
+    fr_vector_hit room[SEEDS];
+    uint32_t rows[SEEDS];
+    best seeds = { .at = room, .k = FR_MIN(a->best.k, (size_t)SEEDS) };
+    for (size_t i = 0; i < n; i++) {
+        float sum = a->table_step * (float)sums[i] + a->table_bias;
+        float score = base->factor[row + i] * sum + base->offset[row + i];
+        if ((seeds.n < seeds.k || score > seeds.at[0].score) && is_kept(a->all, row + i))
+            offer(&seeds, (int64_t)i, score);
+    }
+    for (size_t s = 0; s < seeds.n; s++) {
+        rows[s] = (uint32_t)(row + (size_t)seeds.at[s].id);
+        done[seeds.at[s].id / 64] |= (uint64_t)1 << (seeds.at[s].id % 64);
+    }
+    offer_picked(a, rows, seeds.n);
 }
 
 static void read_signs(ask *a, size_t list)
@@ -278,10 +306,14 @@ static void read_signs(ask *a, size_t list)
         size_t n_blocks = (skip + n + FR_SIMILAR_BLOCK - 1) / FR_SIMILAR_BLOCK;
         a->all->kernels->sum_codes(sums, base->signs + block * block_bytes, a->tables, n_blocks,
                                    turned / FR_SIMILAR_GROUP);
+        uint64_t done[CHUNK / 64 + 1] = { 0 };
+        bool seeded = a->best.n < a->best.k;
+        if (seeded)
+            offer_seeds(a, sums + skip, row, n, done);
         size_t kept = a->all->kernels->above(
             picked, sums + skip, base->factor + row, base->offset + row, base->doubt + row, n,
             a->table_step, a->table_bias, slack, threshold(&a->best) - a->list_base[list]);
-        offer_promising(a, picked, kept, row, a->list_base[list]);
+        offer_promising(a, picked, kept, row, a->list_base[list], seeded ? done : NULL);
         row += n;
     }
 }
@@ -295,7 +327,7 @@ static void read_codes(ask *a, size_t list)
         size_t n = FR_MIN(end - row, (size_t)BATCH);
         for (size_t i = 0; i < n; i++)
             rows[i] = (uint32_t)i;
-        offer_promising(a, rows, n, row, a->list_base[list]);
+        offer_promising(a, rows, n, row, a->list_base[list], NULL);
     }
 }
 
