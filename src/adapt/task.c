@@ -173,8 +173,8 @@ static int read_model(fr_task *task, const fr_node *node, const char *dir, fr_er
     FR_TRY(fr_doc_get_text(node, "name", true, &name, err));
     if (!fr_endpoint_is_address(url))
         return fr_node_fail(fr_node_get(node, "endpoint"), err, NULL,
-                            "expected a URL that begins with http:// or https://, or "
-                            "command:SHELL LINE, found '%.60s'",
+                            "expected a URL that begins with http:// or https://, "
+                            "bedrock:REGION, or command:SHELL LINE, found '%.60s'",
                             url);
     *m = (fr_task_model){ .endpoint = fr_dup(url),
                           .name = model_short_name(task, name),

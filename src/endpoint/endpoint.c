@@ -22,12 +22,13 @@ void fr_endpoint_free(fr_endpoint *e)
 
 #define COMMAND        "command:"
 #define COMMAND_TIME_S 600
+#define BEDROCK        "bedrock:"
 
 bool fr_endpoint_is_address(const char *address)
 {
     fr_str a = fr_str_of(address);
     return fr_str_starts(a, FR_STR("http://")) || fr_str_starts(a, FR_STR("https://")) ||
-           fr_endpoint_address_is_local(address);
+           fr_str_starts(a, FR_STR(BEDROCK)) || fr_endpoint_address_is_local(address);
 }
 
 bool fr_endpoint_address_is_local(const char *address)
@@ -40,6 +41,8 @@ int fr_endpoint_connect(const char *address, const char *name, const char *cwd, 
 {
     if (fr_endpoint_address_is_local(address))
         return fr_endpoint_command(address + strlen(COMMAND), cwd, COMMAND_TIME_S, out, err);
+    if (strncmp(address, BEDROCK, strlen(BEDROCK)) == 0)
+        return fr_endpoint_bedrock(address + strlen(BEDROCK), name, out, err);
     return fr_endpoint_http(address, name, out, err);
 }
 

@@ -57,8 +57,16 @@ int fr_endpoint_command(const char *shell, const char *cwd, double timeout_s, fr
 /** Embeddings and re-ranking by our engine; it answers no prompts. Borrowed until free. */
 int fr_endpoint_embedder(fr_embedder *embedder, fr_endpoint **out, fr_err *err);
 /**
- * By an address, as task files and experiments write it: http://… or https://… (the HTTP kind), or
- * "command:SHELL LINE" (the command; its folder is cwd, its time limit ten minutes).
+ * A model of Amazon Bedrock, by its Converse API: model_id as Bedrock has it (an id, an inference
+ * profile or an ARN). Region "" or NULL: AWS_REGION. Keys come from the environment, at each
+ * request; throttling is waited for and tried again. One request a prompt.
+ *
+ * Errors  FR_E_USAGE names the variable that is missing; of ask FR_E_NETWORK in Bedrock's words.
+ */
+int fr_endpoint_bedrock(const char *region, const char *model_id, fr_endpoint **out, fr_err *err);
+/**
+ * By an address, as task files and experiments write it: http://… or https://… (the HTTP kind),
+ * "bedrock:REGION" (Amazon Bedrock), or "command:SHELL LINE" (the command; its folder is cwd, its time limit ten minutes).
  *
  * name  of the model; a command needs none.
  */

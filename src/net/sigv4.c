@@ -306,10 +306,15 @@ static const char *variable(const char *name)
 
 int fr_aws_from_environment(const char *service, fr_aws *out, fr_err *err)
 {
+    return fr_aws_in_region(service, NULL, out, err);
+}
+
+int fr_aws_in_region(const char *service, const char *region, fr_aws *out, fr_err *err)
+{
     *out = (fr_aws){ .access_key = variable("AWS_ACCESS_KEY_ID"),
                      .secret_key = variable("AWS_SECRET_ACCESS_KEY"),
                      .session_token = variable("AWS_SESSION_TOKEN"),
-                     .region = variable("AWS_REGION"),
+                     .region = region != NULL ? region : variable("AWS_REGION"),
                      .service = service };
     if (out->region == NULL)
         out->region = variable("AWS_DEFAULT_REGION");

@@ -27,6 +27,8 @@ typedef struct {
  * borrowed from the environment. FR_E_USAGE names the variable that is missing.
  */
 int fr_aws_from_environment(const char *service, fr_aws *out, fr_err *err);
+/** The same with a region of one's own, borrowed; NULL: the environment's. */
+int fr_aws_in_region(const char *service, const char *region, fr_aws *out, fr_err *err);
 
 #define FR_SIGV4_LINES 3
 typedef struct {
