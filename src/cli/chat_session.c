@@ -71,6 +71,7 @@ int fr_chat_compare(fr_chat *c, const char *path, fr_err *err)
         return 0;
     fr_engine_options options = { .threads = (int)fr_arg_i64(c->cli, "threads", 0),
                                   .max_batch = 1,
+                                  .memory_bytes = fr_arg_f64(c->cli, "memory", 0) * 1e9,
                                   .kv = fr_arg_text(c->cli, "kv", NULL),
                                   .work = fr_run_work(c->work.run) };
     FR_TRY(fr_phase_begin(c->work.run, "load", path, &load, err));

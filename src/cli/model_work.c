@@ -34,6 +34,7 @@ int fr_model_work_begin(fr_cli *cli, const char *kind, size_t batch, const char 
     fr_engine_options options = { .threads = (int)threads,
                                   .context = (size_t)context,
                                   .max_batch = batch,
+                                  .memory_bytes = fr_arg_f64(cli, "memory", 0) * 1e9,
                                   .kv = fr_arg_text(cli, "kv", NULL),
                                   .work = fr_op_profile_sink(w->profile, fr_run_work(w->run)) };
     int rc = fr_engine_open(path, &options, &w->engine, err);

@@ -10,6 +10,8 @@
 #define FR_OPTIONS_MODEL                                                                           \
     { "model", 'm', FR_OPTION_TEXT, "FILE", "model file (GGUF)" },                                 \
         { "threads", 't', FR_OPTION_I64, "N", "processor threads (default: all)" },                \
+        { "memory", 0, FR_OPTION_F64, "GB",                                                        \
+          "take at most so much memory (default: what is there)" },                                \
         { "kv", 0, FR_OPTION_TEXT, "FORMAT",                                                       \
           "keys and values are kept in f32, f16 or q8_0 (default: as the model)" },                \
     {                                                                                              \

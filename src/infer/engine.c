@@ -98,6 +98,7 @@ int fr_engine_new(fr_model *model, const fr_engine_options *options, fr_engine *
                        "no format '%s' for keys and values", o->kv);
     e->kv_format = kv != NULL ? kv->format : shape->kv_format;
     e->n_slots = choose_slots(e, o);
+    FR_TRY(fr_engine_fit(e, o, token_bytes(e), err));
     size_t affordable = LOGITS_BYTES / sizeof(float) / shape->n_vocab;
     e->logits_max = FR_MAX(e->n_slots, FR_MIN(affordable, e->step_tokens));
     FR_TRY(fr_pool_new(o->threads, &e->pool, err));

@@ -29,6 +29,7 @@ typedef struct {
     size_t max_batch;   /* sequences stepped together; 0: 16 */
     size_t step_tokens; /* prompt tokens in one step at most; 0: 256 */
     bool no_prefix_cache;
+    double memory_bytes; /* that may be taken; 0: what is available */
     const char *kv; /* format of keys and values: "f32", "f16", "q8_0"; NULL: the model's */
     fr_work_sink work;
 } fr_engine_options;
@@ -112,6 +113,10 @@ typedef struct {
     double flops;
 } fr_completion;
 
+/**
+ * Memory is looked at before it is taken: FR_E_NO_MEMORY says what is needed, what is there and what
+ * would fit. A context that nobody asked for is shortened to what fits, and a warning is logged.
+ */
 int fr_engine_open(const char *model_path, const fr_engine_options *options, fr_engine **out,
                    fr_err *err);
 /** On a model that is already open; shared, must outlive the engine. */

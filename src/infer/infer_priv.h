@@ -149,6 +149,9 @@ bool fr_slots_admit(fr_engine *e, fr_asked *a);
 /* The request no longer needs its slot; what is in it stays for others. */
 void fr_slots_leave(fr_engine *e, fr_asked *a);
 
+/* memory.c: refuses what does not fit, or shortens a context that nobody asked for. */
+int fr_engine_fit(fr_engine *e, const fr_engine_options *o, double token_bytes, fr_err *err);
+
 /* engine.c */
 /* source: what the encoder of an encoder–decoder reads; NULL elsewhere. */
 int fr_asked_new(fr_engine *e, const fr_request *request, const fr_ids *source, const fr_ids *ids,

@@ -379,6 +379,35 @@ static void a_largest_length_counts_the_prompt_too(void **state)
     free(path);
 }
 
+/* Before a byte of it is taken: what is needed, what is there, what would fit. */
+static void too_little_memory_is_said_with_what_would_fit(void **state)
+{
+    char *path =
+        tiny_model_write(&(tiny_model){ .context = 100000, .dim = 64, .heads = 2 }, *state);
+    fr_engine *e = NULL;
+    fr_err err = { 0 };
+    fr_engine_options o = { .threads = 1, .max_batch = 1, .memory_bytes = 20e6, .step_tokens = 16 };
+    o.context = 100000; /* 1,024 bytes a token */
+    assert_int_equal(fr_engine_open(path, &o, &e, &err), FR_E_NO_MEMORY);
+    assert_non_null(strstr(err.what, "1 sequences of 100000 tokens take 102 MB"));
+    size_t fits = 0;
+    assert_int_equal(sscanf(err.hint, "A context of %zu tokens would fit", &fits), 1);
+    o.context = fits;
+    assert_int_equal(fr_engine_open(path, &o, &e, &err), 0);
+    fr_engine_free(e);
+    e = NULL;
+    o.context = 0; /* nobody asked for so long a one */
+    assert_int_equal(fr_engine_open(path, &o, &e, &err), 0);
+    assert_int_equal(fr_engine_context(e), fits);
+    fr_engine_free(e);
+    e = NULL;
+    o.memory_bytes = 0.1e6;
+    assert_int_equal(fr_engine_open(path, &o, &e, &err), FR_E_NO_MEMORY);
+    assert_non_null(strstr(err.what, "to run"));
+    assert_non_null(strstr(err.hint, "Q4_0"));
+    free(path);
+}
+
 static void eos_ends_a_completion_and_is_not_part_of_it(void **state)
 {
     char *path = tiny_model_write(&(tiny_model){ .seed = 6, .sharpness = 0.2f }, *state);
@@ -636,6 +665,7 @@ int main(void)
         cmocka_unit_test(text_ends_before_a_stop_string_wherever_tokens_end),
         cmocka_unit_test(completions_end_at_max_tokens_and_at_the_end_of_the_context),
         cmocka_unit_test(a_largest_length_counts_the_prompt_too),
+        cmocka_unit_test(too_little_memory_is_said_with_what_would_fit),
         cmocka_unit_test(eos_ends_a_completion_and_is_not_part_of_it),
         cmocka_unit_test(a_prompt_that_does_not_fit_is_refused_with_both_numbers),
         cmocka_unit_test(an_empty_prompt_needs_a_bos),
