@@ -164,6 +164,7 @@ const fr_command FR_COMMAND_convert = {
         "tokenizer.json "
         "or tokenizer.model; chat templates and special tokens beside them are taken along. Read "
         "are llama, mistral, mixtral, qwen2, qwen3, qwen3_moe, gemma, gemma2, gemma3, phi3, gpt2, "
-        "gpt_neox, starcoder2 and falcon. A setting or tensor that would change answers and has no "
+        "gpt_neox, starcoder2, falcon and bert. A setting or tensor that would change answers and "
+        "has no "
         "place is refused by name.",
 };

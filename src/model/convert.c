@@ -71,15 +71,20 @@ static const struct {
     { "language_model.model.", "model." },
     { "model.language_model.", "model." },
     { "language_model.", "" },
+    { "bert.", "" },
 };
 
 /* Tensors that are no weights of the text model: masks and frequencies that are computed, and the
  * eyes of models that see. */
-static const char *const IGNORED[] = { ".attn.bias", ".attn.masked_bias", ".attention.bias",
-                                       ".attention.masked_bias", ".rotary_emb.inv_freq" };
+static const char *const IGNORED[] = { ".attn.bias",           ".attn.masked_bias",
+                                       ".attention.bias",      ".attention.masked_bias",
+                                       ".rotary_emb.inv_freq", "embeddings.position_ids" };
 static const char *const OTHER_PARTS[] = { "vision_tower.",       "multi_modal_projector.",
                                            "model.vision_tower.", "model.multi_modal_projector.",
                                            "vision_model.",       "audio_tower." };
+
+/* Heads that encoders were trained with and are not used for embeddings. */
+static const char *const TRAINING_HEADS[] = { "pooler.", "bert.pooler.", "cls." };
 
 typedef struct {
     const fr_slot_row *row;
@@ -291,9 +296,16 @@ static int look_at_weights(job *j, fr_err *err)
     s->tied = json_is_true(json_object_get(fr_hf_config(j->folder), "tie_word_embeddings")) ||
               json_is_true(json_object_get(fr_hf_config_whole(j->folder), "tie_word_embeddings")) ||
               output == NULL || find(j, output->hf, 0, 0) == NULL;
+    const fr_slot_row *classes = fr_arch_slot(j->hf.arch, FR_SLOT_CLASSES);
+    const fr_slot_row *types = fr_arch_slot(j->hf.arch, FR_SLOT_TOKEN_TYPES);
+    if (types != NULL && (t = find(j, types->hf, 0, 0)) != NULL)
+        s->n_types = (size_t)t->dims[1];
+    if (classes != NULL && (t = find(j, classes->hf, 0, 0)) != NULL)
+        s->n_labels = (size_t)t->dims[1];
     for (size_t i = 0; i < j->hf.arch->n_slots; i++) {
         part p = { .row = &j->hf.arch->slots[i], .experts = 1 };
-        if (p.row->when == FR_WHEN_OPTIONAL && find_sources(j, &p))
+        const bool head = p.row->slot == FR_SLOT_HEAD || p.row->slot == FR_SLOT_HEAD_B;
+        if (p.row->when == FR_WHEN_OPTIONAL && !(head && s->n_labels == 0) && find_sources(j, &p))
             s->optional |= (uint64_t)1 << p.row->slot;
         free(p.from);
     }
@@ -315,7 +327,7 @@ static void plan_factors(job *j, const char *name, const double *from, float *to
 /* Every tensor of the folder has its place, or is known to be none of ours. */
 static int check_used(const job *j, fr_buf *told, fr_err *err)
 {
-    size_t others = 0;
+    size_t others = 0, heads = 0;
     for (size_t i = 0; i < fr_hf_n_tensors(j->folder); i++) {
         const fr_tensor *t = fr_hf_tensor_at(j->folder, i);
         bool known = j->used[i] ||
@@ -323,6 +335,11 @@ static int check_used(const job *j, fr_buf *told, fr_err *err)
                      (j->hf.shape.tied && fr_str_ends(t->name, FR_STR("embed_out.weight")));
         for (size_t k = 0; k < FR_COUNT_OF(IGNORED) && !known; k++)
             known = fr_str_ends(t->name, fr_str_of(IGNORED[k]));
+        for (size_t k = 0; k < FR_COUNT_OF(TRAINING_HEADS) && !known && j->hf.shape.looks_ahead;
+             k++) {
+            known = fr_str_starts(t->name, fr_str_of(TRAINING_HEADS[k]));
+            heads += known;
+        }
         for (size_t k = 0; k < FR_COUNT_OF(OTHER_PARTS) && !known; k++) {
             known = fr_str_starts(t->name, fr_str_of(OTHER_PARTS[k]));
             others += known;
@@ -333,6 +350,8 @@ static int check_used(const job *j, fr_buf *told, fr_err *err)
                            "'%s': tensor '%s' has no place in a %s model", fr_hf_path(j->folder),
                            t->name.at, j->hf.arch->name);
     }
+    if (heads > 0)
+        fr_buf_put_f(told, "%zu tensors of heads that no embedding needs are left out\n", heads);
     if (others > 0)
         fr_buf_put_f(told, "%zu tensors of the parts that see or hear are left out\n", others);
     return 0;
@@ -498,10 +517,47 @@ static void put_general(const job *j, fr_gguf_out *o)
     fr_gguf_put_u32(o, "general.quantization_version", 2);
 }
 
+/* How an encoder's states become one embedding: sentence-transformers' 1_Pooling, or classes. */
+static int read_pooling(job *j, fr_err *err)
+{
+    json_t *pooling = NULL;
+    if (!j->hf.shape.looks_ahead)
+        return 0;
+    FR_TRY(fr_hf_json(fr_hf_path(j->folder), "1_Pooling/config.json", &pooling, err));
+    if (json_is_true(json_object_get(pooling, "pooling_mode_cls_token")))
+        j->hf.shape.pooling = FR_POOLING_CLS;
+    json_decref(pooling);
+    if (j->hf.shape.n_labels != 0)
+        j->hf.shape.pooling = FR_POOLING_RANK;
+    return 0;
+}
+
+/* Names of classes, in order of their numbers. */
+static void put_labels(const job *j, fr_gguf_out *o)
+{
+    const json_t *names = json_object_get(fr_hf_config(j->folder), "id2label");
+    const size_t n = j->hf.shape.n_labels;
+    fr_str *labels = FR_NEW_N(fr_str, n);
+    size_t found = 0;
+    char key[64];
+    for (; found < n; found++) {
+        snprintf(key, sizeof(key), "%zu", found);
+        const char *name = json_string_value(json_object_get(names, key));
+        if (name == NULL)
+            break;
+        labels[found] = fr_str_of(name);
+    }
+    snprintf(key, sizeof(key), "%s.classifier.output_labels", j->hf.arch->name);
+    if (n > 0 && found == n)
+        fr_gguf_put_strs(o, key, labels, n);
+    free(labels);
+}
+
 static int plan(job *j, fr_buf *told, fr_err *err)
 {
     FR_TRY(fr_hf_shape_read(j->folder, &j->hf, err));
     FR_TRY(look_at_weights(j, err));
+    FR_TRY(read_pooling(j, err));
     j->used = FR_NEW_N(bool, fr_hf_n_tensors(j->folder));
     FR_TRY(plan_layer(j, 0, false, err));
     for (size_t layer = 0; layer < j->hf.shape.n_layers; layer++)
@@ -520,6 +576,9 @@ static int write(job *j, const fr_hf_vocab *vocab, const char *path, fr_err *err
     result->mostly = mostly(j);
     put_general(j, o);
     fr_hf_shape_put(&j->hf, o);
+    put_labels(j, o);
+    if (j->hf.shape.n_types != 0)
+        fr_gguf_put_u32(o, "tokenizer.ggml.token_type_count", (uint32_t)j->hf.shape.n_types);
     fr_hf_vocab_put(vocab, o);
     for (size_t i = 0; i < j->n_parts; i++)
         put_tensor(j, o, &j->parts[i]);

@@ -34,6 +34,7 @@ static const model_type TYPES[] = {
     { "gpt_neox", "gptneox", 1e-5, 10000, 2048, .qkv_grouped = true, .partial = 0.25 },
     { "starcoder2", "starcoder2", 1e-5, 10000, 4096 },
     { "falcon", "falcon", 1e-5, 10000, 2048, .qkv_grouped = true },
+    { "bert", "bert", 1e-12, 0, 512 },
 };
 
 typedef struct {
@@ -147,6 +148,7 @@ static int refuse_unsupported(const reading *r, const char *arch, fr_err *err)
         { "gpt2", "scale_attn_by_inverse_layer_idx", true, "a scale that differs by layer" },
         { "gpt2", "scale_attn_weights", false, "attention without its scale" },
         { "gpt2", "add_cross_attention", true, "attention to an encoder" },
+        { "bert", "is_decoder", true, "a decoder" },
         { "gemma3", "use_bidirectional_attention", true, "attention to what follows" },
     };
     const json_t *quantized = find(r->config, "quantization_config");
@@ -161,6 +163,9 @@ static int refuse_unsupported(const reading *r, const char *arch, fr_err *err)
         if (strcmp(FLAGS[i].arch, arch) == 0 &&
             says(r, FLAGS[i].key, !FLAGS[i].when) == FLAGS[i].when)
             return refuse(r, FLAGS[i].key, FLAGS[i].what, NULL, err);
+    const char *positions = text_of(r->config, "position_embedding_type");
+    if (positions != NULL && strcmp(positions, "absolute") != 0)
+        return refuse(r, "position_embedding_type", "positions relative to each other", NULL, err);
     if (json_array_size(find(r->config, "mlp_only_layers")) != 0)
         return refuse(r, "mlp_only_layers", "a mixture in some layers only", NULL, err);
     const json_t *step = find(r->config, "decoder_sparse_step");
@@ -457,6 +462,8 @@ int fr_hf_shape_read(const fr_hf_folder *f, hf_shape *out, fr_err *err)
                        .qkv_grouped = type->qkv_grouped };
     fr_shape *s = &out->shape;
     s->architecture = out->arch->name;
+    s->looks_ahead = out->arch->looks_ahead;
+    s->pooling = s->looks_ahead ? FR_POOLING_MEAN : FR_POOLING_NONE;
     FR_TRY(check_activation(&r, out->arch, err));
     FR_TRY(refuse_unsupported(&r, type->arch, err));
     FR_TRY(read_sizes(&r, type, out, err));
@@ -559,6 +566,10 @@ void fr_hf_shape_put(const hf_shape *s, fr_gguf_out *o)
     }
     if (s->renormed_given)
         fr_gguf_put_bool(o, key_of(&p, "expert_weights_norm"), shape->experts_renormed);
+    if (shape->looks_ahead)
+        fr_gguf_put_bool(o, key_of(&p, "attention.causal"), false);
+    if (shape->pooling != FR_POOLING_NONE)
+        put_size(&p, "pooling_type", (size_t)shape->pooling);
     if (strcmp(s->arch->name, "gptneox") == 0)
         fr_gguf_put_bool(o, key_of(&p, "use_parallel_residual"), shape->parallel);
 }

@@ -294,6 +294,31 @@ static bool read_post_processor(fr_hf_vocab *v, const json_t *post)
     return any;
 }
 
+/* ---- WordPiece, as BERT has it ----------------------------------------------------------------
+ */
+
+static int read_wordpiece(fr_hf_vocab *v, const json_t *root, const json_t *model, fr_err *err)
+{
+    const json_t *normalizer = json_object_get(root, "normalizer");
+    const json_t *pre = json_object_get(root, "pre_tokenizer");
+    const json_t *accents = json_object_get(normalizer, "strip_accents");
+    const json_t *prefix = json_object_get(model, "continuing_subword_prefix");
+    if (!is(normalizer, "BertNormalizer"))
+        return refuse("the normalizer", type_of(normalizer) != NULL ? type_of(normalizer) : "?",
+                      err);
+    if (json_is_false(json_object_get(normalizer, "clean_text")) ||
+        json_is_false(json_object_get(normalizer, "handle_chinese_chars")))
+        return refuse("a BertNormalizer that does less", NULL, err);
+    if (!is(pre, "BertPreTokenizer"))
+        return refuse("the pre-tokenizer", type_of(pre) != NULL ? type_of(pre) : "?", err);
+    if (prefix != NULL && !text_is(prefix, "##"))
+        return refuse("a mark of what continues a word that is not ##", NULL, err);
+    v->kind = FR_VOCAB_WORDPIECE;
+    v->keep_case = json_is_false(json_object_get(normalizer, "lowercase"));
+    v->keep_accents = json_is_boolean(accents) ? json_is_false(accents) : v->keep_case;
+    return 0;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static int read_kind(fr_hf_vocab *v, const json_t *root, const json_t *model, fr_err *err)
@@ -302,6 +327,8 @@ static int read_kind(fr_hf_vocab *v, const json_t *root, const json_t *model, fr
     bool bytes = false, spaced = false;
     if (type == NULL && json_object_get(model, "merges") != NULL)
         type = "BPE";
+    if (type != NULL && strcmp(type, "WordPiece") == 0)
+        return read_wordpiece(v, root, model, err);
     if (type == NULL || strcmp(type, "BPE") != 0)
         return refuse("a vocabulary of the kind", type != NULL ? type : "?", err);
     const json_t *pre = json_object_get(root, "pre_tokenizer"), *one;
@@ -352,20 +379,22 @@ int hf_tokenizer_read(fr_hf_vocab *v, fr_err *err)
     for (size_t i = 0; i < FR_HF_SPECIALS; i++)
         v->special[i] = -1;
     FR_TRY(read_kind(v, v->from, model, err));
-    FR_TRY(check_model(model, err));
+    if (v->kind != FR_VOCAB_WORDPIECE)
+        FR_TRY(check_model(model, err));
     if (!json_is_object(vocab))
         return wrong("it has no vocabulary", err);
     v->whole_words = json_is_true(json_object_get(model, "ignore_merges"));
     FR_TRY(count_tokens(v, vocab, added, err));
     FR_TRY(read_tokens(v, vocab, err));
     FR_TRY(read_added(v, added, err));
-    FR_TRY(read_merges(v, json_object_get(model, "merges"), err));
+    if (v->kind != FR_VOCAB_WORDPIECE)
+        FR_TRY(read_merges(v, json_object_get(model, "merges"), err));
     if (v->kind == FR_VOCAB_BPE)
         name_patterns(v);
-    else
+    else if (v->kind == FR_VOCAB_SPM)
         derive_scores(v, vocab);
     v->special[FR_HF_UNK] = hf_vocab_find(v, unk);
-    if (v->kind == FR_VOCAB_SPM && v->special[FR_HF_UNK] >= 0)
+    if (v->kind != FR_VOCAB_BPE && v->special[FR_HF_UNK] >= 0)
         v->types[v->special[FR_HF_UNK]] = FR_TOKEN_UNKNOWN;
     if (!read_post_processor(v, json_object_get(v->from, "post_processor")))
         v->add_bos = v->kind == FR_VOCAB_SPM; /* unless tokenizer_config.json says otherwise */

@@ -359,6 +359,10 @@ static void put_own(const fr_hf_vocab *v, fr_gguf_out *o)
         fr_gguf_put_str(o, "frugal.tokenizer.normalizer", fr_str_of(v->normalizer));
     if (v->prefix_once)
         fr_gguf_put_bool(o, "frugal.tokenizer.prefix_once", true);
+    if (v->kind == FR_VOCAB_WORDPIECE) {
+        fr_gguf_put_bool(o, "frugal.tokenizer.keep_case", v->keep_case);
+        fr_gguf_put_bool(o, "frugal.tokenizer.keep_accents", v->keep_accents);
+    }
     if (v->prefix_if_none)
         fr_gguf_put_bool(o, "frugal.tokenizer.prefix_if_none", true);
     if (v->strips == NULL)
@@ -378,21 +382,50 @@ static void put_own(const fr_hf_vocab *v, fr_gguf_out *o)
     free(rows);
 }
 
+/* As GGUF has them: what begins a word is marked, not what continues one. */
+static void put_wordpieces(const fr_hf_vocab *v, fr_gguf_out *o)
+{
+    fr_str *marked = FR_NEW_N(fr_str, v->n);
+    char **made = FR_NEW_N(char *, v->n);
+    for (size_t i = 0; i < v->n; i++) {
+        marked[i] = v->tokens[i];
+        if (v->types[i] == FR_TOKEN_CONTROL || v->types[i] == FR_TOKEN_UNKNOWN)
+            continue;
+        if (marked[i].n > 2 && fr_str_starts(marked[i], FR_STR("##"))) {
+            marked[i] = (fr_str){ marked[i].at + 2, marked[i].n - 2 };
+        } else {
+            made[i] = fr_dup_f("\xE2\x96\x81%.*s", FR_STR_F(marked[i]));
+            marked[i] = fr_str_of(made[i]);
+        }
+    }
+    fr_gguf_put_strs(o, "tokenizer.ggml.tokens", marked, v->n);
+    for (size_t i = 0; i < v->n; i++)
+        free(made[i]);
+    free(made);
+    free(marked);
+}
+
 void fr_hf_vocab_put(const fr_hf_vocab *v, fr_gguf_out *o)
 {
-    const bool bpe = v->kind == FR_VOCAB_BPE;
+    const bool bpe = v->kind == FR_VOCAB_BPE, spm = v->kind == FR_VOCAB_SPM;
     int32_t *types = FR_NEW_N(int32_t, v->n);
     for (size_t i = 0; i < v->n; i++)
         types[i] = v->types[i];
-    fr_gguf_put_str(o, "tokenizer.ggml.model", bpe ? FR_STR("gpt2") : FR_STR("llama"));
+    fr_gguf_put_str(o, "tokenizer.ggml.model",
+                    bpe   ? FR_STR("gpt2")
+                    : spm ? FR_STR("llama")
+                          : FR_STR("bert"));
     if (v->pre != NULL)
         fr_gguf_put_str(o, "tokenizer.ggml.pre", fr_str_of(v->pre));
-    else if (!bpe)
+    else if (spm)
         fr_gguf_put_str(o, "tokenizer.ggml.pre", FR_STR("default"));
-    fr_gguf_put_strs(o, "tokenizer.ggml.tokens", v->tokens, v->n);
+    if (v->kind == FR_VOCAB_WORDPIECE)
+        put_wordpieces(v, o);
+    else
+        fr_gguf_put_strs(o, "tokenizer.ggml.tokens", v->tokens, v->n);
     fr_gguf_put_i32s(o, "tokenizer.ggml.token_type", types, v->n);
     free(types);
-    if (!bpe)
+    if (spm)
         fr_gguf_put_f32s(o, "tokenizer.ggml.scores", v->scores, v->n);
     if (bpe || v->n_merges > 0)
         fr_gguf_put_strs(o, "tokenizer.ggml.merges", v->merges, v->n_merges);
@@ -401,7 +434,7 @@ void fr_hf_vocab_put(const fr_hf_vocab *v, fr_gguf_out *o)
             fr_gguf_put_u32(o, SPECIALS[i].key, (uint32_t)v->special[i]);
     fr_gguf_put_bool(o, "tokenizer.ggml.add_bos_token", v->add_bos);
     fr_gguf_put_bool(o, "tokenizer.ggml.add_eos_token", v->add_eos);
-    if (!bpe || v->add_space_prefix)
+    if (spm || v->add_space_prefix)
         fr_gguf_put_bool(o, "tokenizer.ggml.add_space_prefix", v->add_space_prefix);
     put_own(v, o);
     put_template(v, o);
@@ -425,6 +458,8 @@ int fr_hf_vocab_tokenizer(const fr_hf_vocab *v, fr_tokenizer **out, fr_err *err)
                      .add_bos = v->add_bos,
                      .add_eos = v->add_eos,
                      .add_space_prefix = v->add_space_prefix,
+                     .keep_case = v->keep_case,
+                     .keep_accents = v->keep_accents,
                      .patterns = v->pre == NULL ? (const char *const *)v->patterns : NULL,
                      .n_patterns = v->n_patterns,
                      .whole_words = v->whole_words,
@@ -439,6 +474,8 @@ char *fr_hf_vocab_name(const fr_hf_vocab *v)
 {
     if (v->kind == FR_VOCAB_SPM)
         return fr_dup("llama");
+    if (v->kind == FR_VOCAB_WORDPIECE)
+        return fr_dup("bert");
     return fr_dup_f("gpt2 (%s)", v->pre != NULL ? v->pre : "own patterns");
 }
 

@@ -45,6 +45,7 @@ typedef struct {
     char *patterns[FR_HF_PATTERNS_MOST]; /* owned, where pre is NULL and the kind has them */
     size_t n_patterns;
     bool whole_words, add_bos, add_eos, add_space_prefix, prefix_once, prefix_if_none;
+    bool keep_case, keep_accents;    /* WordPiece */
     const char *normalizer;          /* static */
     int32_t special[FR_HF_SPECIALS]; /* -1: none */
     char *chat_template;             /* owned; NULL: none */

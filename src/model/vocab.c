@@ -282,6 +282,8 @@ int fr_vocab_read(const fr_gguf *file, size_t n_vocab, fr_tokenizer **out, fr_er
     v.pre = t.pre;
     if (v.kind == FR_VOCAB_WORDPIECE)
         FR_TRY(read_bert(file, &v, err));
+    fr_gguf_get_bool(file, "frugal.tokenizer.keep_case", &v.keep_case);
+    fr_gguf_get_bool(file, "frugal.tokenizer.keep_accents", &v.keep_accents);
     return fr_tokenizer_new(&v, out, err) != 0 ? fr_err_within(err, "'%s'", fr_gguf_path(file)) : 0;
 }
 

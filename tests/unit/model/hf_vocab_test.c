@@ -13,8 +13,8 @@
 
 #define FIXTURES FR_SOURCE_DIR "/tests/fixtures/text/hf/"
 
-static const char *const NAMES[] = { "gpt2",  "prefixed", "qwen2",  "own_patterns",
-                                     "llama", "gemma",    "mistral" };
+static const char *const NAMES[] = { "gpt2",  "prefixed", "qwen2", "own_patterns", "llama",
+                                     "gemma", "mistral",  "bert",  "bert_cased" };
 
 static void read_vocab(const char *name, fr_hf_vocab *v)
 {
