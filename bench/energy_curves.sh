@@ -22,12 +22,12 @@ format: q8_0
 X
     [ -f "$1.gguf" ] || "$frugal" train "$1.yaml" --quiet --threads 1 > /dev/null
 }
+make random-300k 64 4 2 192
 make random-1m 128 4 2 384
 make random-5m 256 6 4 768
 make random-25m 512 8 8 1536
-make random-100m 1024 8 16 2816
-XDG_DATA_HOME=$PWD "$frugal" models curve random-1m.gguf random-5m.gguf random-25m.gguf random-100m.gguf \
-    --threads 1 --lengths 64,256,1024,4096 --svg curve.svg --quiet
+XDG_DATA_HOME=$PWD "$frugal" models curve random-300k.gguf random-1m.gguf random-5m.gguf random-25m.gguf \
+    --threads 1 --lengths 64,256,1024,2048 --svg curve.svg --quiet
 cp frugal/energy_curve.json curve.json
 python3 - << 'X'
 import json
