@@ -109,7 +109,7 @@ static size_t take_rows(const building *b, fr_str *inputs, fr_str *outputs)
 {
     const fr_task *t = b->with.task;
     const fr_data *parts[] = { &t->dev, &t->train };
-    size_t n = 0, n_parts = b->small.rung->kind->build == NULL || t->documents_path != NULL ? 2 : 1;
+    size_t n = 0, n_parts = strcmp(b->strategy.name, "few-shot") != 0 ? 2 : 1;
     for (size_t p = 0; p < n_parts; p++) {
         for (size_t i = 0; i < parts[p]->n && n < THRESHOLD_ROWS; i++, n++) {
             inputs[n] = parts[p]->at[i].input;
