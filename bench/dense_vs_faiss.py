@@ -1,7 +1,7 @@
 """Vector search: frugal beside faiss and hnswlib, one thread, the same data, one run.
 
     python3 bench/dense_vs_faiss.py [--n 100000] [--dim 128] [--questions 1000] [--data normal,blobs,...]
-    needs numpy, faiss-cpu, hnswlib (pip) and a release build in build/
+    needs numpy, faiss-cpu, hnswlib (pip), a release build in build/ and build/dense_search (see dense_search.c)
 
 For each peer the settings are swept and the cheapest is taken of those that reach the wanted
 recall@10. Questions come one by one. CPU-seconds; peers and frugal in turns.
