@@ -194,7 +194,7 @@ static void half_the_samples_are_enough_for_the_same_vote_on_an_easy_set(void **
                  adaptive = { .kind = FR_TECHNIQUE_SELF_CONSISTENCY, .samples = 10 };
     size_t n = 0, n_full = 0, same = 0;
     for (int i = 10; i < 50; i++) {
-        char input[8];
+        char input[16];
         snprintf(input, sizeof(input), "%d", i);
         fr_tried few = ask_one(&p, &adaptive, input), many = ask_one(&p, &all, input);
         n += few.n_samples;
