@@ -591,7 +591,7 @@ int fr_prompt_file_messages(const fr_prompt_file *p, const json_t *vars, json_t 
         bool any = json_is_true(json_object_get(one, "chat"));
         if (!any && strcmp(role, "human") == 0)
             json_object_set_new(one, "role", json_string("user"));
-        if (!any && strcmp(role, "ai") == 0)
+        else if (!any && strcmp(role, "ai") == 0) /* role is gone once it was set */
             json_object_set_new(one, "role", json_string("assistant"));
         json_object_del(one, "chat");
     }

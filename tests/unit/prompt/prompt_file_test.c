@@ -391,6 +391,24 @@ static void examples_in_a_template_are_blocks_like_the_last(void **state)
     json_decref(vars);
 }
 
+static void messages_have_the_roles_of_openai(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"_type\": \"chat\", \"messages\": [[\"system\", \"s\"], "
+                               "[\"human\", \"{q}\"], [\"ai\", \"a\"]]}";
+    FR_AUTOPTR(fr_prompt_file) p = NULL;
+    json_t *vars = json_pack("{s:s}", "q", "x"), *messages = NULL;
+    assert_int_equal(fr_prompt_text_open(fr_str_of(TEXT), "a.json", NULL, NULL, &p, NULL), 0);
+    assert_int_equal(fr_prompt_file_messages(p, vars, &messages, NULL), 0);
+    char *text = json_dumps(messages, JSON_COMPACT);
+    assert_string_equal(text,
+                        "[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":"
+                        "\"x\"},{\"role\":\"assistant\",\"content\":\"a\"}]");
+    free(text);
+    json_decref(messages);
+    json_decref(vars);
+}
+
 static void names_are_those_that_have_to_be_given(void **state)
 {
     (void)state;
@@ -432,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_template_says_the_same_as_jinja_and_back),
         cmocka_unit_test(what_another_form_cannot_say_is_an_error),
         cmocka_unit_test(examples_in_a_template_are_blocks_like_the_last),
+        cmocka_unit_test(messages_have_the_roles_of_openai),
         cmocka_unit_test(names_are_those_that_have_to_be_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
