@@ -249,6 +249,9 @@ static int check_sizes(const fr_shape *s, fr_err *err)
     return 0;
 }
 
+/* A state lays out what each distance adds to scores. */
+enum { LONGEST_BY_DISTANCE = 1 << 16 };
+
 int fr_shape_check(const fr_shape *s, fr_err *err)
 {
     const fr_arch *arch = fr_arch_find(s->architecture);
@@ -259,6 +262,10 @@ int fr_shape_check(const fr_shape *s, fr_err *err)
         return fr_fail(err, FR_E_USAGE, "Choose kv_heads so that it divides heads.",
                        "%zu heads cannot share %zu key-value heads evenly", s->n_heads,
                        s->n_kv_heads);
+    if (s->n_buckets != 0 && s->context > LONGEST_BY_DISTANCE)
+        return fr_fail(err, FR_E_USAGE, NULL,
+                       "context of %zu: expected at most %d where distances are learned",
+                       s->context, LONGEST_BY_DISTANCE);
     if (s->n_buckets != 0 && (s->n_heads != s->n_kv_heads || s->n_buckets % 4 != 0))
         return fr_fail(err, FR_E_USAGE, NULL,
                        "%zu buckets of distances and %zu key-value heads of %zu: expected a "

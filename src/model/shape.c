@@ -178,7 +178,9 @@ static int read_encoder(const fr_gguf *file, const fr_arch *arch, fr_shape *s, f
     const fr_tensor *types = fr_gguf_tensor(file, "token_types.weight");
     s->n_types = types != NULL ? (size_t)FR_MIN(types->dims[1], (uint64_t)1 << 32) : 0;
     const fr_tensor *classes = fr_gguf_tensor(file, "cls.output.weight");
-    s->n_labels = classes != NULL ? (size_t)FR_MIN(classes->dims[1], (uint64_t)1 << 32) : 0;
+    s->n_labels = classes != NULL && fr_arch_slot(arch, FR_SLOT_CLASSES) != NULL
+                      ? (size_t)FR_MIN(classes->dims[1], (uint64_t)1 << 32)
+                      : 0;
     return 0;
 }
 
