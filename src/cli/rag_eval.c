@@ -7,6 +7,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/rag_dense.h"
+#include "cli/rag_answering.h"
+#include "cli/rag_answers.h"
+#include "cli/rag_given.h"
 #include "rag/judge.h"
 
 static const fr_option OPTIONS[] = {
@@ -19,6 +22,12 @@ static const fr_option OPTIONS[] = {
     { "run", 0, FR_OPTION_TEXT, "FILE", "judge this TREC run instead of searching" },
     { "out", 'o', FR_OPTION_TEXT, "FILE", "write the ranking as a TREC run" },
     { "plain", 0, FR_OPTION_FLAG, NULL, "BM25 alone, without the second look at the best 50" },
+    { "answers", 0, FR_OPTION_FLAG, NULL, "judge answers (of an INDEX), not rankings" },
+    { "tune-build-j", 0, FR_OPTION_F64, "J",
+      "with --answers: what a tuned model took to make, and" },
+    { "tuned-request-j", 0, FR_OPTION_F64, "J", "takes per question: where it would pay" },
+    { "index-j", 0, FR_OPTION_F64, "J", "what the index took to make (default 0)" },
+    FR_OPTIONS_RAG_ANSWERING,
     FR_OPTIONS_RAG_SIZES,
     FR_OPTIONS_RAG_EMBED,
     FR_OPTIONS_RAG_SEARCH,
@@ -308,6 +317,8 @@ static int evaluate(fr_cli *cli, fr_err *err)
     long long k = fr_arg_i64(cli, "cut", 10), depth = fr_arg_i64(cli, "depth", 100);
     if (run == NULL)
         FR_TRY(fr_arg_need(cli, 0, "an index, or a folder of documents", &path, err));
+    if (fr_arg_flag(cli, "answers") && path != NULL)
+        return fr_rag_answers(cli, path, err);
     if (k < 1 || k > 1 << 20 || depth < 1 || depth > 1 << 20)
         return fr_fail(err, FR_E_USAGE, NULL, "-k and --depth take 1 or more");
     e.depth = (size_t)FR_MAX(depth, k);
@@ -341,6 +352,7 @@ const fr_command FR_RAG_eval = {
                 "frugal rag eval docs.index --queries q.jsonl --qrels qrels.tsv -k 20 --json\n"
                 "frugal rag eval docs.index --queries q.jsonl --qrels q.qrels -o bm25.run\n"
                 "frugal rag eval beir/ --embed minilm.gguf --mode hybrid  # words and meaning\n"
+                "frugal rag eval docs.index --queries qa.jsonl --answers -m model.gguf\n"
                 "frugal rag eval --run theirs.run --qrels q.qrels  # another system's ranking\n",
     .more =
         "Judgements are of documents; a document is as good as its best passage. Every judged\n"

@@ -544,7 +544,9 @@ static int put_chunk(fr_index_writer *w, const fr_document *d, size_t base, cons
                      fr_err *err)
 {
     fr_str text = { d->text.at + c->start, c->end - c->start };
-    fr_str path = { w->cuts.titles.at + c->title, c->title_n };
+    fr_str path = { 0 };
+    if (c->title_n > 0)
+        path = (fr_str){ w->cuts.titles.at + c->title, c->title_n };
     FR_AUTO(fr_buf) title = { 0 };
     if (w->next_chunk >= UINT32_MAX - 1)
         return fr_fail(err, FR_E_LIMIT, "Split the collection.", "more than four billion chunks");
