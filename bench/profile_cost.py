@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What --profile costs: CPU-seconds of `frugal perplexity` with and without, in turns, one thread.
-usage: bench/profile.py [BUILD-DIR [RUNS]]"""
+usage: bench/profile_cost.py [BUILD-DIR [RUNS]]"""
 import os, resource, statistics, subprocess, sys, tempfile
 
 top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
