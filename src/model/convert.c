@@ -45,6 +45,12 @@ static const source SOURCES[] = {
       GROUPED },
     { "falcon", "blk.%zu.attn_norm.weight", "transformer.h.%zu.ln_mlp.weight", AS_IT_IS },
     { "falcon", "blk.%zu.attn_norm.bias", "transformer.h.%zu.ln_mlp.bias", AS_IT_IS },
+    { "t5", "output.weight", "lm_head.weight", AS_IT_IS },
+    { "t5", "output.weight", "shared.weight", AS_IT_IS }, /* tied, and not scaled */
+    { "t5", "dec.blk.%zu.ffn_up.weight", "decoder.block.%zu.layer.2.DenseReluDense.wi.weight",
+      AS_IT_IS },
+    { "t5encoder", "enc.blk.%zu.ffn_up.weight",
+      "encoder.block.%zu.layer.1.DenseReluDense.wi.weight", AS_IT_IS },
     { NULL, "blk.%zu.ffn_gate_inp.weight", "model.layers.%zu.mlp.gate.weight", AS_IT_IS },
     { NULL, "blk.%zu.ffn_gate_inp.weight", "model.layers.%zu.block_sparse_moe.gate.weight",
       AS_IT_IS },
@@ -76,12 +82,18 @@ static const struct {
 
 /* Tensors that are no weights of the text model: masks and frequencies that are computed, and the
  * eyes of models that see. */
-static const char *const IGNORED[] = { ".attn.bias",           ".attn.masked_bias",
-                                       ".attention.bias",      ".attention.masked_bias",
-                                       ".rotary_emb.inv_freq", "embeddings.position_ids" };
+static const char *const IGNORED[] = { ".attn.bias", ".attn.masked_bias", ".attention.bias",
+                                       ".attention.masked_bias", ".rotary_emb.inv_freq",
+                                       "embeddings.position_ids",
+                                       /* of T5's first files; nothing reads it */
+                                       ".EncDecAttention.relative_attention_bias.weight" };
 static const char *const OTHER_PARTS[] = { "vision_tower.",       "multi_modal_projector.",
                                            "model.vision_tower.", "model.multi_modal_projector.",
                                            "vision_model.",       "audio_tower." };
+
+/* Other names of T5's one embedding, where a file repeats it. */
+static const char *const COPIES[] = { "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
+                                      "lm_head.weight" };
 
 /* Heads that encoders were trained with and are not used for embeddings. */
 static const char *const TRAINING_HEADS[] = { "pooler.", "bert.pooler.", "cls." };
@@ -187,7 +199,8 @@ static bool find_sources(const job *j, part *p)
 static bool is_matrix(const fr_slot_row *row)
 {
     return row->rows != FR_DIM_ONE && row->slot != FR_SLOT_ROUTER &&
-           row->slot != FR_SLOT_POSITION_EMBD && row->slot != FR_SLOT_TOKEN_TYPES;
+           row->slot != FR_SLOT_POSITION_EMBD && row->slot != FR_SLOT_TOKEN_TYPES &&
+           row->slot != FR_SLOT_ATTN_DISTANCE;
 }
 
 static fr_format choose_format(const job *j, const part *p)
@@ -293,9 +306,11 @@ static int look_at_weights(job *j, fr_err *err)
     if (t == NULL)
         return lacks(j, embedding, 0, err);
     s->n_vocab = (size_t)t->dims[1];
-    s->tied = json_is_true(json_object_get(fr_hf_config(j->folder), "tie_word_embeddings")) ||
-              json_is_true(json_object_get(fr_hf_config_whole(j->folder), "tie_word_embeddings")) ||
-              output == NULL || find(j, output->hf, 0, 0) == NULL;
+    if (!j->hf.arch->tied_scaled) /* else config.json has said it */
+        s->tied =
+            json_is_true(json_object_get(fr_hf_config(j->folder), "tie_word_embeddings")) ||
+            json_is_true(json_object_get(fr_hf_config_whole(j->folder), "tie_word_embeddings")) ||
+            output == NULL || find(j, output->hf, 0, 0) == NULL;
     const fr_slot_row *classes = fr_arch_slot(j->hf.arch, FR_SLOT_CLASSES);
     const fr_slot_row *types = fr_arch_slot(j->hf.arch, FR_SLOT_TOKEN_TYPES);
     if (types != NULL && (t = find(j, types->hf, 0, 0)) != NULL)
@@ -309,6 +324,10 @@ static int look_at_weights(job *j, fr_err *err)
             s->optional |= (uint64_t)1 << p.row->slot;
         free(p.from);
     }
+    if (j->hf.encoder_layers != 0 && j->hf.gated != (s->optional >> FR_SLOT_FFN_GATE & 1))
+        return fr_fail(err, FR_E_FORMAT, "Weights and config.json do not belong together.",
+                       "'%s': feed_forward_proj says that feed-forward has %s gate",
+                       fr_hf_path(j->folder), j->hf.gated ? "a" : "no");
     fr_err cause = { 0 };
     if (fr_shape_check(s, &cause) != 0)
         return fr_fail(err, FR_E_FORMAT, cause.hint, "'%s/config.json': %s", fr_hf_path(j->folder),
@@ -324,14 +343,26 @@ static void plan_factors(job *j, const char *name, const double *from, float *to
     fr_gguf_put_tensor(o, name, FR_FORMAT_F32, &n, 1, to);
 }
 
+/* Repeats the embedding, value by value. */
+static bool is_copy(const job *j, const fr_tensor *t)
+{
+    const fr_tensor *one = j->hf.encoder_layers != 0 ? find(j, "shared.weight", 0, 0) : NULL;
+    for (size_t k = 0; k < FR_COUNT_OF(COPIES) && one != NULL; k++)
+        if (fr_str_is(t->name, COPIES[k]))
+            return t->format == one->format && t->size_bytes == one->size_bytes &&
+                   memcmp(t->data, one->data, (size_t)t->size_bytes) == 0;
+    return false;
+}
+
 /* Every tensor of the folder has its place, or is known to be none of ours. */
 static int check_used(const job *j, fr_buf *told, fr_err *err)
 {
     size_t others = 0, heads = 0;
     for (size_t i = 0; i < fr_hf_n_tensors(j->folder); i++) {
         const fr_tensor *t = fr_hf_tensor_at(j->folder, i);
-        bool known = j->used[i] ||
-                     (j->hf.shape.tied && fr_str_ends(t->name, FR_STR("lm_head.weight"))) ||
+        bool known = j->used[i] || is_copy(j, t) ||
+                     (j->hf.shape.tied && !j->hf.arch->tied_scaled &&
+                      fr_str_ends(t->name, FR_STR("lm_head.weight"))) ||
                      (j->hf.shape.tied && fr_str_ends(t->name, FR_STR("embed_out.weight")));
         for (size_t k = 0; k < FR_COUNT_OF(IGNORED) && !known; k++)
             known = fr_str_ends(t->name, fr_str_of(IGNORED[k]));
@@ -553,6 +584,21 @@ static void put_labels(const job *j, fr_gguf_out *o)
     free(labels);
 }
 
+/* The encoder of an encoder–decoder is a row of its own; what both have is planned already. */
+static int plan_encoder(job *j, fr_err *err)
+{
+    const fr_arch *whole = j->hf.arch;
+    int rc = 0;
+    if (whole->encoder == NULL)
+        return 0;
+    j->hf.arch = fr_arch_find(whole->encoder);
+    rc = plan_layer(j, 0, false, err);
+    for (size_t layer = 0; layer < j->hf.encoder_layers && rc == 0; layer++)
+        rc = plan_layer(j, layer, true, err);
+    j->hf.arch = whole;
+    return rc;
+}
+
 static int plan(job *j, fr_buf *told, fr_err *err)
 {
     FR_TRY(fr_hf_shape_read(j->folder, &j->hf, err));
@@ -562,6 +608,7 @@ static int plan(job *j, fr_buf *told, fr_err *err)
     FR_TRY(plan_layer(j, 0, false, err));
     for (size_t layer = 0; layer < j->hf.shape.n_layers; layer++)
         FR_TRY(plan_layer(j, layer, true, err));
+    FR_TRY(plan_encoder(j, err));
     FR_TRY(check_used(j, told, err));
     if (j->hf.told != NULL)
         fr_buf_put_f(told, "%s\n", j->hf.told);

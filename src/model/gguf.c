@@ -911,6 +911,12 @@ void fr_gguf_put_i32s(fr_gguf_out *o, const char *key, const int32_t *v, size_t 
     fr_buf_put(&o->keys, v, n * sizeof(*v));
 }
 
+void fr_gguf_put_u8s(fr_gguf_out *o, const char *key, const uint8_t *v, size_t n)
+{
+    put_array(o, key, TYPE_U8, n);
+    fr_buf_put(&o->keys, v, n);
+}
+
 void fr_gguf_put_all(fr_gguf_out *o, const fr_gguf *from)
 {
     for (size_t i = 0; i < from->n_keys; i++) {

@@ -71,6 +71,7 @@ void fr_gguf_put_str(fr_gguf_out *o, const char *key, fr_str v);
 void fr_gguf_put_strs(fr_gguf_out *o, const char *key, const fr_str *v, size_t n);
 void fr_gguf_put_f32s(fr_gguf_out *o, const char *key, const float *v, size_t n);
 void fr_gguf_put_i32s(fr_gguf_out *o, const char *key, const int32_t *v, size_t n);
+void fr_gguf_put_u8s(fr_gguf_out *o, const char *key, const uint8_t *v, size_t n);
 /** All metadata of another file, except keys already put. */
 void fr_gguf_put_all(fr_gguf_out *o, const fr_gguf *from);
 /** data is borrowed until fr_gguf_write() and already in the format. */

@@ -35,6 +35,8 @@ static const model_type TYPES[] = {
     { "starcoder2", "starcoder2", 1e-5, 10000, 4096 },
     { "falcon", "falcon", 1e-5, 10000, 2048, .qkv_grouped = true },
     { "bert", "bert", 1e-12, 0, 512 },
+    { "t5", "t5", 1e-6, 0, 512 },
+    { "mt5", "t5", 1e-6, 0, 512 },
 };
 
 typedef struct {
@@ -382,11 +384,12 @@ static int read_positions(reading *r, const model_type *type, hf_shape *s, fr_er
 static int read_sizes(const reading *r, const model_type *type, hf_shape *s, fr_err *err)
 {
     fr_shape *shape = &s->shape;
-    FR_TRY(get_size(r, "num_hidden_layers|n_layer|n_layers", SIZE_MAX, &shape->n_layers, err));
-    FR_TRY(get_size(r, "hidden_size|n_embd|n_embed", SIZE_MAX, &shape->dim, err));
-    FR_TRY(get_size(r, "num_attention_heads|n_head", SIZE_MAX, &shape->n_heads, err));
-    FR_TRY(get_size(r, "intermediate_size|n_inner|ffn_hidden_size", 4 * shape->dim, &shape->ffn_dim,
-                    err));
+    FR_TRY(get_size(r, "num_hidden_layers|n_layer|n_layers|num_decoder_layers|num_layers", SIZE_MAX,
+                    &shape->n_layers, err));
+    FR_TRY(get_size(r, "hidden_size|n_embd|n_embed|d_model", SIZE_MAX, &shape->dim, err));
+    FR_TRY(get_size(r, "num_attention_heads|n_head|num_heads", SIZE_MAX, &shape->n_heads, err));
+    FR_TRY(get_size(r, "intermediate_size|n_inner|ffn_hidden_size|d_ff", 4 * shape->dim,
+                    &shape->ffn_dim, err));
     FR_TRY(get_size(r, "max_position_embeddings|n_positions|n_ctx", type->context, &shape->context,
                     err));
     FR_TRY(get_size(r, "num_key_value_heads|num_kv_heads|n_head_kv", shape->n_heads,
@@ -395,9 +398,33 @@ static int read_sizes(const reading *r, const model_type *type, hf_shape *s, fr_
         shape->n_kv_heads = says(r, "multi_query", true) ? 1 : shape->n_heads;
     if (shape->n_heads == 0)
         return wrong(r, "num_attention_heads", "a positive number", err);
-    return get_size(r, "head_dim",
+    return get_size(r, "head_dim|d_kv",
                     type->head_dim != 0 ? type->head_dim : shape->dim / shape->n_heads,
                     &shape->head_dim, err);
+}
+
+/* What T5 alone has. Whether logits are scaled is what tie_word_embeddings says there; version 5 of
+ * transformers says it in a key of its own, and mT5's never are. */
+static int read_encoder_decoder(const reading *r, const model_type *type, hf_shape *s, fr_err *err)
+{
+    size_t furthest, start;
+    const char *name = text_of(r->config, "feed_forward_proj");
+    if (s->arch->encoder == NULL)
+        return 0;
+    const bool mt5 = strcmp(type->type, "mt5") == 0;
+    s->gated = name != NULL ? strcmp(name, "gated-gelu") == 0 : mt5;
+    if (name != NULL && !s->gated && strcmp(name, "relu") != 0)
+        return refuse(r, "feed_forward_proj", name, "Read are relu and gated-gelu.", err);
+    FR_TRY(get_size(r, "num_layers", SIZE_MAX, &s->encoder_layers, err));
+    FR_TRY(get_size(r, "relative_attention_num_buckets", 32, &s->shape.n_buckets, err));
+    FR_TRY(get_size(r, "relative_attention_max_distance", 128, &furthest, err));
+    FR_TRY(get_size(r, "decoder_start_token_id|pad_token_id", 0, &start, err));
+    if (furthest != 128)
+        return refuse(r, "relative_attention_max_distance", "a furthest distance that is not 128",
+                      NULL, err);
+    s->decoder_start = (uint32_t)start;
+    s->shape.tied = !mt5 && says(r, "scale_decoder_outputs", says(r, "tie_word_embeddings", true));
+    return 0;
 }
 
 static int read_experts(const reading *r, hf_shape *s, fr_err *err)
@@ -467,6 +494,7 @@ int fr_hf_shape_read(const fr_hf_folder *f, hf_shape *out, fr_err *err)
     FR_TRY(check_activation(&r, out->arch, err));
     FR_TRY(refuse_unsupported(&r, type->arch, err));
     FR_TRY(read_sizes(&r, type, out, err));
+    FR_TRY(read_encoder_decoder(&r, type, out, err));
     FR_TRY(read_experts(&r, out, err));
     FR_TRY(read_window(&r, type, out, err));
     FR_TRY(read_scores(&r, out, err));
@@ -530,7 +558,12 @@ void fr_hf_shape_put(const hf_shape *s, fr_gguf_out *o)
     const fr_shape *shape = &s->shape;
     const bool rms = s->arch->norm == FR_NORM_RMS;
     putting p = { .arch = s->arch->name, .o = o };
-    put_size(&p, "block_count", shape->n_layers);
+    put_size(&p, "block_count", s->encoder_layers != 0 ? s->encoder_layers : shape->n_layers);
+    if (s->encoder_layers != 0) {
+        put_size(&p, "decoder_block_count", shape->n_layers);
+        put_size(&p, "decoder_start_token_id", s->decoder_start);
+        put_size(&p, "attention.relative_buckets_count", shape->n_buckets);
+    }
     put_size(&p, "context_length", shape->context);
     put_size(&p, "embedding_length", shape->dim);
     put_size(&p, "feed_forward_length", shape->ffn_dim);

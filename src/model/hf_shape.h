@@ -25,6 +25,9 @@ typedef struct {
     double short_factors[HF_PAIRS_MOST], long_factors[HF_PAIRS_MOST]; /* or llama3's: short */
     size_t n_factors;
     bool local_theta_given, window_pattern_given, renormed_given;
+    bool gated;            /* T5: the feed-forward has a gate */
+    size_t encoder_layers; /* 0: no encoder–decoder */
+    uint32_t decoder_start;
     const char *told; /* what is left out without harm, a sentence, NULL: nothing; static */
 } hf_shape;
 

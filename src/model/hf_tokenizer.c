@@ -51,8 +51,9 @@ static int check_id(const json_t *value, size_t n_tokens, size_t *id, fr_err *er
 
 static int count_tokens(fr_hf_vocab *v, const json_t *vocab, const json_t *added, fr_err *err)
 {
-    const size_t n = json_object_size(vocab) + json_array_size(added);
-    size_t most = 0, id, i;
+    const size_t n_pieces = json_array_size(vocab); /* of a Unigram vocabulary: a list */
+    const size_t n = json_object_size(vocab) + n_pieces + json_array_size(added);
+    size_t most = n_pieces, id, i;
     const char *text;
     json_t *value;
     if (n == 0 || n > HF_TOKENS_MOST)
@@ -327,8 +328,12 @@ static int read_kind(fr_hf_vocab *v, const json_t *root, const json_t *model, fr
     bool bytes = false, spaced = false;
     if (type == NULL && json_object_get(model, "merges") != NULL)
         type = "BPE";
+    if (type == NULL && json_is_array(json_object_get(model, "vocab")))
+        type = "Unigram";
     if (type != NULL && strcmp(type, "WordPiece") == 0)
         return read_wordpiece(v, root, model, err);
+    if (type != NULL && strcmp(type, "Unigram") == 0)
+        return hf_unigram_read(v, root, err);
     if (type == NULL || strcmp(type, "BPE") != 0)
         return refuse("a vocabulary of the kind", type != NULL ? type : "?", err);
     const json_t *pre = json_object_get(root, "pre_tokenizer"), *one;
@@ -379,21 +384,25 @@ int hf_tokenizer_read(fr_hf_vocab *v, fr_err *err)
     for (size_t i = 0; i < FR_HF_SPECIALS; i++)
         v->special[i] = -1;
     FR_TRY(read_kind(v, v->from, model, err));
-    if (v->kind != FR_VOCAB_WORDPIECE)
+    const bool merged = v->kind == FR_VOCAB_BPE || v->kind == FR_VOCAB_SPM;
+    const bool unigram = v->kind == FR_VOCAB_UNIGRAM;
+    if (merged)
         FR_TRY(check_model(model, err));
-    if (!json_is_object(vocab))
+    if (!unigram && !json_is_object(vocab))
         return wrong("it has no vocabulary", err);
     v->whole_words = json_is_true(json_object_get(model, "ignore_merges"));
     FR_TRY(count_tokens(v, vocab, added, err));
-    FR_TRY(read_tokens(v, vocab, err));
+    FR_TRY(unigram ? hf_unigram_pieces(v, model, err) : read_tokens(v, vocab, err));
     FR_TRY(read_added(v, added, err));
-    if (v->kind != FR_VOCAB_WORDPIECE)
+    if (merged)
         FR_TRY(read_merges(v, json_object_get(model, "merges"), err));
     if (v->kind == FR_VOCAB_BPE)
         name_patterns(v);
     else if (v->kind == FR_VOCAB_SPM)
         derive_scores(v, vocab);
     v->special[FR_HF_UNK] = hf_vocab_find(v, unk);
+    if (unigram)
+        FR_TRY(hf_unigram_unknown(v, model, err));
     if (v->kind != FR_VOCAB_BPE && v->special[FR_HF_UNK] >= 0)
         v->types[v->special[FR_HF_UNK]] = FR_TOKEN_UNKNOWN;
     if (!read_post_processor(v, json_object_get(v->from, "post_processor")))

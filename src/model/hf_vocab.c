@@ -365,6 +365,10 @@ static void put_own(const fr_hf_vocab *v, fr_gguf_out *o)
     }
     if (v->prefix_if_none)
         fr_gguf_put_bool(o, "frugal.tokenizer.prefix_if_none", true);
+    if (v->kind == FR_VOCAB_UNIGRAM)
+        fr_gguf_put_bool(o, "frugal.tokenizer.sums_in_f64", true);
+    if (v->white_is_blank)
+        fr_gguf_put_bool(o, "frugal.tokenizer.white_is_blank", true);
     if (v->strips == NULL)
         return;
     int32_t *rows = FR_NEW_N(int32_t, v->n);
@@ -408,16 +412,18 @@ static void put_wordpieces(const fr_hf_vocab *v, fr_gguf_out *o)
 void fr_hf_vocab_put(const fr_hf_vocab *v, fr_gguf_out *o)
 {
     const bool bpe = v->kind == FR_VOCAB_BPE, spm = v->kind == FR_VOCAB_SPM;
+    const bool unigram = v->kind == FR_VOCAB_UNIGRAM;
     int32_t *types = FR_NEW_N(int32_t, v->n);
     for (size_t i = 0; i < v->n; i++)
         types[i] = v->types[i];
     fr_gguf_put_str(o, "tokenizer.ggml.model",
-                    bpe   ? FR_STR("gpt2")
-                    : spm ? FR_STR("llama")
-                          : FR_STR("bert"));
+                    bpe                           ? FR_STR("gpt2")
+                    : spm                         ? FR_STR("llama")
+                    : v->kind == FR_VOCAB_UNIGRAM ? FR_STR("t5")
+                                                  : FR_STR("bert"));
     if (v->pre != NULL)
         fr_gguf_put_str(o, "tokenizer.ggml.pre", fr_str_of(v->pre));
-    else if (spm)
+    else if (spm || unigram)
         fr_gguf_put_str(o, "tokenizer.ggml.pre", FR_STR("default"));
     if (v->kind == FR_VOCAB_WORDPIECE)
         put_wordpieces(v, o);
@@ -425,7 +431,7 @@ void fr_hf_vocab_put(const fr_hf_vocab *v, fr_gguf_out *o)
         fr_gguf_put_strs(o, "tokenizer.ggml.tokens", v->tokens, v->n);
     fr_gguf_put_i32s(o, "tokenizer.ggml.token_type", types, v->n);
     free(types);
-    if (spm)
+    if (spm || unigram)
         fr_gguf_put_f32s(o, "tokenizer.ggml.scores", v->scores, v->n);
     if (bpe || v->n_merges > 0)
         fr_gguf_put_strs(o, "tokenizer.ggml.merges", v->merges, v->n_merges);
@@ -434,8 +440,13 @@ void fr_hf_vocab_put(const fr_hf_vocab *v, fr_gguf_out *o)
             fr_gguf_put_u32(o, SPECIALS[i].key, (uint32_t)v->special[i]);
     fr_gguf_put_bool(o, "tokenizer.ggml.add_bos_token", v->add_bos);
     fr_gguf_put_bool(o, "tokenizer.ggml.add_eos_token", v->add_eos);
-    if (spm || v->add_space_prefix)
+    if (spm || unigram || v->add_space_prefix)
         fr_gguf_put_bool(o, "tokenizer.ggml.add_space_prefix", v->add_space_prefix);
+    if (unigram)
+        fr_gguf_put_bool(o, "tokenizer.ggml.remove_extra_whitespaces", !v->keep_whitespace);
+    if (v->charsmap.n > 0)
+        fr_gguf_put_u8s(o, "tokenizer.ggml.precompiled_charsmap", (const uint8_t *)v->charsmap.at,
+                        v->charsmap.n);
     put_own(v, o);
     put_template(v, o);
 }
@@ -460,6 +471,11 @@ int fr_hf_vocab_tokenizer(const fr_hf_vocab *v, fr_tokenizer **out, fr_err *err)
                      .add_space_prefix = v->add_space_prefix,
                      .keep_case = v->keep_case,
                      .keep_accents = v->keep_accents,
+                     .keep_whitespace = v->keep_whitespace,
+                     .white_is_blank = v->white_is_blank,
+                     .sums_in_f64 = v->kind == FR_VOCAB_UNIGRAM,
+                     .charsmap = (const uint8_t *)v->charsmap.at,
+                     .n_charsmap = v->charsmap.n,
                      .patterns = v->pre == NULL ? (const char *const *)v->patterns : NULL,
                      .n_patterns = v->n_patterns,
                      .whole_words = v->whole_words,
@@ -476,6 +492,8 @@ char *fr_hf_vocab_name(const fr_hf_vocab *v)
         return fr_dup("llama");
     if (v->kind == FR_VOCAB_WORDPIECE)
         return fr_dup("bert");
+    if (v->kind == FR_VOCAB_UNIGRAM)
+        return fr_dup("t5");
     return fr_dup_f("gpt2 (%s)", v->pre != NULL ? v->pre : "own patterns");
 }
 
@@ -494,6 +512,7 @@ void fr_hf_vocab_fini(fr_hf_vocab *v)
         free(v->made[i]);
     free(v->made);
     fr_buf_fini(&v->told);
+    fr_buf_fini(&v->charsmap);
     fr_buf_fini(&v->model_file);
     json_decref(v->from);
     json_decref(v->named_templates);

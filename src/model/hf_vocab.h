@@ -45,11 +45,14 @@ typedef struct {
     char *patterns[FR_HF_PATTERNS_MOST]; /* owned, where pre is NULL and the kind has them */
     size_t n_patterns;
     bool whole_words, add_bos, add_eos, add_space_prefix, prefix_once, prefix_if_none;
-    bool keep_case, keep_accents;    /* WordPiece */
-    const char *normalizer;          /* static */
-    int32_t special[FR_HF_SPECIALS]; /* -1: none */
-    char *chat_template;             /* owned; NULL: none */
-    fr_buf told;                     /* lines: what a user should know */
+    bool keep_case, keep_accents;         /* WordPiece */
+    bool keep_whitespace, white_is_blank; /* Unigram, as in fr_vocab */
+    bool by_mark;                         /* Unigram: each U+2581 begins a word of its own */
+    fr_buf charsmap;                      /* Unigram: replaced characters */
+    const char *normalizer;               /* static */
+    int32_t special[FR_HF_SPECIALS];      /* -1: none */
+    char *chat_template;                  /* owned; NULL: none */
+    fr_buf told;                          /* lines: what a user should know */
 
     json_t *from, *named_templates;
     fr_buf model_file;

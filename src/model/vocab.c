@@ -234,6 +234,8 @@ static int read_own(const fr_gguf *file, tables *t, fr_vocab *v, fr_err *err)
         t->normalizer = fr_str_dup(normalizer);
     fr_gguf_get_bool(file, "frugal.tokenizer.prefix_once", &v->prefix_once);
     fr_gguf_get_bool(file, "frugal.tokenizer.prefix_if_none", &v->prefix_if_none);
+    fr_gguf_get_bool(file, "frugal.tokenizer.white_is_blank", &v->white_is_blank);
+    fr_gguf_get_bool(file, "frugal.tokenizer.sums_in_f64", &v->sums_in_f64);
     FR_TRY(read_patterns(file, t, v, err));
     FR_TRY(read_strips(file, "frugal.tokenizer.strip_left", FR_STRIP_LEFT, t, v->n, err));
     FR_TRY(read_strips(file, "frugal.tokenizer.strip_right", FR_STRIP_RIGHT, t, v->n, err));

@@ -80,11 +80,12 @@ struct fr_tokenizer {
     fr_pretokens *pre;
 
     fr_trie *tries[2]; /* WordPiece: what begins a word, what continues one; Unigram: [0], all */
-    bool keep_case, keep_accents, keep_whitespace;
-    bool has_bytes; /* Unigram: what no piece covers is written as its bytes */
-    float unknown_score;
+    bool keep_case, keep_accents, keep_whitespace, white_is_blank;
+    bool has_bytes;   /* Unigram: what no piece covers is written as its bytes */
+    bool sums_in_f64; /* Unigram */
+    double unknown_score;
     fr_charsmap *charsmap; /* NULL: none */
-    char *normalizer;  /* owned; NULL: none */
+    char *normalizer;      /* owned; NULL: none */
     bool prefix_once, prefix_if_none;
     uint8_t *strips; /* [n] or NULL */
 
@@ -95,6 +96,9 @@ struct fr_tokenizer {
     size_t n_special;
     uint32_t special_from[257]; /* where each first byte's begin in special */
 };
+
+/* Bytes of White_Space at the start of text. */
+size_t fr_space_at(fr_str text);
 
 /* Id of a token's text as in the file; -1: none. */
 int32_t fr_tokenizer_find(const fr_tokenizer *t, fr_str raw);

@@ -270,6 +270,8 @@ int fr_tokenizer_new(const fr_vocab *vocab, fr_tokenizer **out, fr_err *err)
     t->keep_case = vocab->keep_case;
     t->keep_accents = vocab->keep_accents;
     t->keep_whitespace = vocab->keep_whitespace;
+    t->white_is_blank = vocab->white_is_blank;
+    t->sums_in_f64 = vocab->sums_in_f64;
     t->prefix_once = vocab->prefix_once;
     t->prefix_if_none = vocab->prefix_if_none;
     t->normalizer = fr_dup(vocab->normalizer);
@@ -320,8 +322,7 @@ void fr_tokenizer_free(fr_tokenizer *t)
     free(t);
 }
 
-/* Bytes of White_Space at the start of text. */
-static size_t space_at(fr_str text)
+size_t fr_space_at(fr_str text)
 {
     uint32_t c = 0;
     size_t step = text.n > 0 ? fr_utf8_next(text, &c) : 0;
@@ -342,7 +343,7 @@ static fr_str without_space_behind(fr_str text)
             return text;
         start--; /* the last character's first byte */
         fr_str last = { text.at + start, text.n - start };
-        if (space_at(last) != last.n)
+        if (fr_space_at(last) != last.n)
             return text;
         text.n = start;
     }
@@ -356,8 +357,8 @@ static int encode_normal(const fr_tokenizer *t, fr_str text, bool line_start, fr
         line_start && t->add_space_prefix && !(t->prefix_if_none && has_one);
     if (t->kind == FR_VOCAB_WORDPIECE)
         return fr_wordpiece_encode(t, text, ids, err);
-    if (t->kind == FR_VOCAB_UNIGRAM)
-        return fr_unigram_encode(t, text, prefixed_by_one, ids, err);
+    if (t->kind == FR_VOCAB_UNIGRAM) /* looks for one in the normalized text itself */
+        return fr_unigram_encode(t, text, line_start && t->add_space_prefix, ids, err);
     if (t->kind == FR_VOCAB_SPM)
         return fr_spm_encode(t, text, prefixed_by_one, ids, err);
     if (!prefixed_by_one || text.at[0] == ' ')
@@ -408,7 +409,7 @@ int fr_tokenizer_encode(const fr_tokenizer *t, fr_str text, int flags, fr_ids *i
         fr_ids_put(ids, id);
         i += t->raw[id].n;
         for (size_t space = 1; (strip & FR_STRIP_RIGHT) != 0 && space != 0; i += space)
-            space = space_at((fr_str){ text.at + i, text.n - i });
+            space = fr_space_at((fr_str){ text.at + i, text.n - i });
         from = i;
         line_start = !t->prefix_once;
     }

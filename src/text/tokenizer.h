@@ -60,6 +60,8 @@ typedef struct {
     const uint8_t *charsmap;
     size_t n_charsmap;
     bool keep_whitespace; /* Unigram: runs of blanks stay, also at both ends */
+    bool sums_in_f64;     /* Unigram: scores are added as HF tokenizers does, not SentencePiece */
+    bool white_is_blank;  /* Unigram: white space of every kind is a blank */
 
     /* What tokenizer.json can say and published GGUF keys cannot; zero: nothing of it. */
     const char *const *patterns; /* [n_patterns] instead of pre: PCRE2, from fr_pattern_of() */

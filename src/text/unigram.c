@@ -4,7 +4,8 @@
  * that no piece covers costs 10 more than the worst piece; it is written as its bytes, or a run of
  * such as one unknown token where the vocabulary has no byte tokens.
  *
- * Scores are added in the precision that SentencePiece adds them in, so that equals stay equal. */
+ * Scores are added in the precision that SentencePiece adds them in, F32, or HF tokenizers, F64: of
+ * ways that are as good as each other it is their rounding that decides. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,7 +19,7 @@ static const fr_str SPACE = { "\xE2\x96\x81", 3 };
 /* The best way to an end: where its last piece begins, and what all of it sums to. */
 typedef struct {
     int32_t from, id; /* from -1: no way yet; id -1: no piece */
-    float score;
+    double score;
 } way;
 
 int fr_unigram_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err)
@@ -37,7 +38,10 @@ int fr_unigram_prepare(fr_tokenizer *t, const fr_vocab *vocab, fr_err *err)
         if (t->raw[i].n > 0)
             texts[n++] = (fr_trie_text){ t->raw[i], (int32_t)i };
     }
-    t->unknown_score = isfinite(worst) ? worst - UNKNOWN_COST : -UNKNOWN_COST;
+    const double lowest = isfinite(worst) ? (double)worst : 0;
+    t->unknown_score = lowest - (double)UNKNOWN_COST;
+    if (!t->sums_in_f64)
+        t->unknown_score = (double)(float)t->unknown_score;
     t->tries[0] = fr_trie_new(texts, n);
     free(texts);
     if (!finite)
@@ -55,10 +59,12 @@ static size_t next_normal(const fr_tokenizer *t, fr_str text, fr_str *out)
 {
     uint32_t c = 0;
     size_t n = t->charsmap != NULL ? fr_charsmap_longest(t->charsmap, text, out) : 0;
-    if (n > 0)
-        return n;
-    n = fr_utf8_next(text, &c);
-    *out = c == 0xFFFD && n == 1 ? FR_STR("\xEF\xBF\xBD") : (fr_str){ text.at, n };
+    if (n == 0) {
+        n = fr_utf8_next(text, &c);
+        *out = c == 0xFFFD && n == 1 ? FR_STR("\xEF\xBF\xBD") : (fr_str){ text.at, n };
+    }
+    if (t->white_is_blank && out->n > 0 && fr_space_at(*out) == out->n)
+        *out = FR_STR(" ");
     return n;
 }
 
@@ -71,14 +77,20 @@ static void normalize(const fr_tokenizer *t, fr_str text, bool space_prefix, fr_
 {
     const bool trimmed = !t->keep_whitespace;
     bool after_blank = trimmed, begun = false;
+    size_t solid = 0; /* where blanks begin that end the text so far */
     fr_str part = { "", 0 };
     for (size_t i = 0, step = 0; i < text.n; i += step) {
         step = next_normal(t, (fr_str){ text.at + i, text.n - i }, &part);
         if (trimmed && !begun && fr_str_is(part, " "))
             continue;
-        if (!begun && space_prefix)
+        const bool visible = t->prefix_if_none && fr_str_starts(part, SPACE);
+        const bool has_one =
+            visible || (t->prefix_if_none && !trimmed && fr_str_starts(part, FR_STR(" ")));
+        if (!begun && space_prefix && !has_one)
             fr_buf_put_str(out, SPACE);
         begun = true;
+        if (visible && trimmed) /* stands for the blank before it */
+            out->n = FR_MIN(out->n, solid);
         size_t from = 0;
         while (after_blank && from < part.n && part.at[from] == ' ')
             from++;
@@ -89,15 +101,21 @@ static void normalize(const fr_tokenizer *t, fr_str text, bool space_prefix, fr_
                 fr_buf_put_c(out, part.at[k]);
         if (from < part.n)
             after_blank = trimmed && part.at[part.n - 1] == ' ';
+        if (from < part.n && part.at[part.n - 1] != ' ')
+            solid = out->n;
     }
-    while (trimmed && ends_blank(out))
+    if (trimmed && t->prefix_if_none)
+        out->n = FR_MIN(out->n, solid);
+    while (trimmed && !t->prefix_if_none && ends_blank(out))
         out->n -= SPACE.n;
 }
 
 /* ---- the best way ---------------------------------------------------------------------------- */
 
-static void offer(way *to, int32_t from, int32_t id, float score)
+static void offer(const fr_tokenizer *t, way *to, int32_t from, int32_t id, double score)
 {
+    if (!t->sums_in_f64)
+        score = (double)(float)score;
     if (to->from < 0 || score > to->score)
         *to = (way){ from, id, score };
 }
@@ -108,17 +126,17 @@ static void find_ways(const fr_tokenizer *t, fr_str text, way *ways)
         uint32_t c = 0, at = 0;
         int32_t id = -1;
         bool covered = false;
-        const float so_far = ways[from].score;
+        const double so_far = ways[from].score;
         step = fr_utf8_next((fr_str){ text.at + from, text.n - from }, &c);
         for (size_t i = from;
              i < text.n && (at = fr_trie_step(t->tries[0], at, text.at[i], &id)) != 0; i++) {
             if (id < 0)
                 continue;
-            offer(&ways[i + 1], (int32_t)from, id, t->scores[id] + so_far);
+            offer(t, &ways[i + 1], (int32_t)from, id, (double)t->scores[id] + so_far);
             covered |= i + 1 - from == step;
         }
         if (!covered)
-            offer(&ways[from + step], (int32_t)from, -1, t->unknown_score + so_far);
+            offer(t, &ways[from + step], (int32_t)from, -1, t->unknown_score + so_far);
     }
 }
 

@@ -81,6 +81,46 @@ static void converted_models_answer_as_transformers_does(void **state)
     assert_true(difference_of("hf-gpt2", FR_FORMAT_NONE) <= 2e-5); /* F16 as it was saved */
 }
 
+/* The texts of compare_converted.py: the decoder has answered the second of the first. */
+static void an_encoder_decoder_is_converted_with_its_tokenizer(void **state)
+{
+    (void)state;
+    FR_AUTO(fr_ids) source = { 0 };
+    FR_AUTO(fr_ids) ids = { 0 };
+    FR_AUTO(fr_map) map = { 0 };
+    FR_AUTOPTR(fr_model) m = NULL;
+    FR_AUTOPTR(fr_kv) kv = NULL;
+    static float want[N * VOCAB], got[N * VOCAB];
+    fr_row rows[N];
+    fr_err err = { 0 };
+    char *out = in_test("t5.gguf");
+    convert_ok(FIXTURES "hf-t5", out, FR_FORMAT_NONE);
+    if (fr_model_open(out, &m, &err) != 0)
+        fail_msg("%s (%s)", err.what, err.hint);
+    free(out);
+    const fr_tokenizer *t = fr_model_tokenizer(m);
+    fr_str text = FR_STR("it is  a truth universally\tacknowledged that");
+    assert_int_equal(fr_tokenizer_encode(t, text, FR_ENCODE_BOS, &source, NULL), 0);
+    fr_ids_put(&ids, fr_model_decoder_start(m));
+    text = FR_STR("fgh a man abc defg wants");
+    assert_int_equal(fr_tokenizer_encode(t, text, FR_ENCODE_PLAIN, &ids, NULL), 0);
+    assert_int_equal(fr_map_open(FIXTURES "hf-t5.f32", &map, NULL), 0);
+    assert_int_equal(map.size_bytes, ids.n * VOCAB * sizeof(float));
+    assert_int_equal(fr_kv_new_in(m, 1, N, FR_FORMAT_F32, &kv, NULL), 0);
+    assert_int_equal(fr_model_encode(m, kv, NULL, 0, source.at, source.n, NULL), 0);
+    for (size_t i = 0; i < ids.n; i++)
+        rows[i] = (fr_row){ ids.at[i], 0, (uint32_t)i, true };
+    assert_int_equal(fr_model_forward(m, NULL, kv, NULL, rows, ids.n, got, NULL), 0);
+    memcpy(want, map.at, map.size_bytes);
+    double worst = 0, low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < ids.n * VOCAB; i++) {
+        worst = fmax(worst, fabs((double)want[i] - (double)got[i]));
+        low = fmin(low, (double)want[i]);
+        high = fmax(high, (double)want[i]);
+    }
+    assert_true(worst <= 5e-5 * (high - low));
+}
+
 static void eight_bits_are_close(void **state)
 {
     (void)state;
@@ -158,9 +198,12 @@ static void settings_that_change_answers_are_refused_by_name(void **state)
           "{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5}", "partial_rotary_factor" },
         { "hf-gpt2", "scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx" },
         { "hf-gpt2", "scale_attn_weights", "false", "scale_attn_weights" },
+        { "hf-t5", "feed_forward_proj", "\"gated-silu\"", "gated-silu" },
+        { "hf-t5", "relative_attention_max_distance", "64", "relative_attention_max_distance" },
+        { "hf-t5", "scale_decoder_outputs", "true", "lm_head.weight" },
     };
     for (size_t i = 0; i < FR_COUNT_OF(CASES); i++) {
-        char *folder = copy_of(CASES[i].model, "refused");
+        char *folder = copy_of(CASES[i].model, CASES[i].model);
         set_config(folder, CASES[i].key, json_loads(CASES[i].value, JSON_DECODE_ANY, NULL));
         refused(folder, FR_E_UNSUPPORTED, CASES[i].says);
         free(folder);
@@ -235,6 +278,7 @@ int main(void)
     folder_of_test = mkdtemp(name);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(converted_models_answer_as_transformers_does),
+        cmocka_unit_test(an_encoder_decoder_is_converted_with_its_tokenizer),
         cmocka_unit_test(eight_bits_are_close),
         cmocka_unit_test(settings_that_change_answers_are_refused_by_name),
         cmocka_unit_test(a_config_that_does_not_fit_the_weights_is_refused),

@@ -13,8 +13,9 @@
 
 #define FIXTURES FR_SOURCE_DIR "/tests/fixtures/text/hf/"
 
-static const char *const NAMES[] = { "gpt2",  "prefixed", "qwen2", "own_patterns", "llama",
-                                     "gemma", "mistral",  "bert",  "bert_cased" };
+static const char *const NAMES[] = { "gpt2",       "prefixed", "qwen2",       "own_patterns",
+                                     "llama",      "gemma",    "mistral",     "bert",
+                                     "bert_cased", "t5",       "t5_charsmap", "unigram_blanks" };
 
 static void read_vocab(const char *name, fr_hf_vocab *v)
 {
@@ -114,6 +115,10 @@ static void refused(const char *text, const char *says)
     "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,"  \
     "\"b\":1},\"merges\":[]" more
 
+#define UNIGRAM(vocab)                                                                             \
+    "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\"},"                 \
+    "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":" vocab "}}"
+
 static void what_cannot_be_done_is_refused_by_name(void **state)
 {
     (void)state;
@@ -132,6 +137,12 @@ static void what_cannot_be_done_is_refused_by_name(void **state)
             "]},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
             "'\\h'");
     refused("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}", "spaces stay");
+    refused("{\"normalizer\":{\"type\":\"Lowercase\"}," UNIGRAM("[]"), "'Lowercase'");
+    refused(
+        "{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"A!\"}," UNIGRAM("[]"),
+        "base64");
+    refused("{" UNIGRAM("[[\"a\"]]"), "a text and its score");
+    refused("{" UNIGRAM("[[\"a\",0]]"), "without a piece U+2581");
 }
 
 static void a_sentencepiece_model_is_read(void **state)
