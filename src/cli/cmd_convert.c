@@ -164,7 +164,8 @@ const fr_command FR_COMMAND_convert = {
         "tokenizer.json "
         "or tokenizer.model; chat templates and special tokens beside them are taken along. Read "
         "are llama, mistral, mixtral, qwen2, qwen3, qwen3_moe, gemma, gemma2, gemma3, phi3, gpt2, "
-        "gpt_neox, starcoder2, falcon and bert. A setting or tensor that would change answers and "
+        "gpt_neox, starcoder2, falcon, bert, nomic_bert, t5 and mt5. A setting or tensor that "
+        "would change answers and "
         "has no "
         "place is refused by name.",
 };

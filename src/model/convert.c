@@ -45,6 +45,10 @@ static const source SOURCES[] = {
       GROUPED },
     { "falcon", "blk.%zu.attn_norm.weight", "transformer.h.%zu.ln_mlp.weight", AS_IT_IS },
     { "falcon", "blk.%zu.attn_norm.bias", "transformer.h.%zu.ln_mlp.bias", AS_IT_IS },
+    { "nomic-bert", "token_embd_norm.weight", "emb_ln.weight", AS_IT_IS },
+    { "nomic-bert", "token_embd_norm.bias", "emb_ln.bias", AS_IT_IS },
+    { "nomic-bert", "blk.%zu.attn_qkv.weight", "encoder.layers.%zu.attn.Wqkv.weight", AS_IT_IS },
+    { "nomic-bert", "blk.%zu.attn_qkv.bias", "encoder.layers.%zu.attn.Wqkv.bias", AS_IT_IS },
     { "t5", "output.weight", "lm_head.weight", AS_IT_IS },
     { "t5", "output.weight", "shared.weight", AS_IT_IS }, /* tied, and not scaled */
     { "t5", "dec.blk.%zu.ffn_up.weight", "decoder.block.%zu.layer.2.DenseReluDense.wi.weight",

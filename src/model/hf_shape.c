@@ -35,6 +35,7 @@ static const model_type TYPES[] = {
     { "starcoder2", "starcoder2", 1e-5, 10000, 4096 },
     { "falcon", "falcon", 1e-5, 10000, 2048, .qkv_grouped = true },
     { "bert", "bert", 1e-12, 0, 512 },
+    { "nomic_bert", "nomic-bert", 1e-12, 1000, 2048 },
     { "t5", "t5", 1e-6, 0, 512 },
     { "mt5", "t5", 1e-6, 0, 512 },
 };
@@ -117,7 +118,7 @@ static int check_activation(const reading *r, const fr_arch *arch, fr_err *err)
     static const struct {
         const char *names; /* space-separated */
         fr_activation activation;
-    } NAMES[] = { { "silu swish", FR_ACT_SILU },
+    } NAMES[] = { { "silu swish swiglu", FR_ACT_SILU },
                   { "gelu_new gelu_pytorch_tanh gelu_fast gelu_python_tanh", FR_ACT_GELU_TANH },
                   { "gelu gelu_python", FR_ACT_GELU } };
     const char *name =
@@ -151,6 +152,10 @@ static int refuse_unsupported(const reading *r, const char *arch, fr_err *err)
         { "gpt2", "scale_attn_weights", false, "attention without its scale" },
         { "gpt2", "add_cross_attention", true, "attention to an encoder" },
         { "bert", "is_decoder", true, "a decoder" },
+        { "nomic-bert", "prenorm", true, "norms before attention" },
+        { "nomic-bert", "causal", true, "a decoder" },
+        { "nomic-bert", "use_rms_norm", true, "another norm" },
+        { "nomic-bert", "rotary_emb_interleaved", true, "positions that rotate pairs" },
         { "gemma3", "use_bidirectional_attention", true, "attention to what follows" },
     };
     const json_t *quantized = find(r->config, "quantization_config");
@@ -312,12 +317,17 @@ static int read_longrope(const reading *r, hf_shape *s, fr_err *err)
     return 0;
 }
 
+static const char NOT_STRETCHED[] =
+    "positions beyond the context that the model was trained with are not stretched";
+
 static int read_stretch(const reading *r, hf_shape *s, fr_err *err)
 {
     fr_shape *shape = &s->shape;
     fr_rope_scaling *scaling = &shape->rope_scaling;
     const char *type = text_of(r->rope, "rope_type|type");
     double factor, original;
+    if (json_is_number(find(r->config, "rotary_scaling_factor")))
+        s->told = NOT_STRETCHED;
     if (type == NULL || strcmp(type, "default") == 0)
         return 0;
     FR_TRY(get_real(r, r->rope, "factor", 1, &factor, err));
@@ -345,8 +355,7 @@ static int read_stretch(const reading *r, hf_shape *s, fr_err *err)
         return refuse(r, "rope_type", type, "Read are linear, dynamic, yarn, llama3, longrope.",
                       err);
     *scaling = (fr_rope_scaling){ 0 };
-    s->told = "positions beyond the context that the model was trained with are not stretched "
-              "(rope_type dynamic)";
+    s->told = NOT_STRETCHED;
     return 0;
 }
 
@@ -362,7 +371,7 @@ static int read_positions(reading *r, const model_type *type, hf_shape *s, fr_er
         r->rope = json_object_get(r->rope, "full_attention");
     FR_TRY(get_real(r, r->config, "rope_theta|rotary_emb_base", type->theta, &theta, err));
     FR_TRY(get_real(r, r->rope, "rope_theta", theta, &theta, err));
-    FR_TRY(get_real(r, r->config, "partial_rotary_factor|rotary_pct",
+    FR_TRY(get_real(r, r->config, "partial_rotary_factor|rotary_pct|rotary_emb_fraction",
                     type->partial > 0 ? type->partial : 1, &partial, err));
     FR_TRY(get_real(r, r->rope, "partial_rotary_factor", partial, &partial, err));
     shape->rope_theta = (float)theta;

@@ -46,6 +46,18 @@ static void forward_all(const fr_model *m, float *out)
         fail_msg("%s", err.what);
 }
 
+/* As a share of the range. */
+static double largest_difference(const float *want, const float *got, size_t n)
+{
+    double worst = 0, low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs((double)want[i] - (double)got[i]));
+        low = fmin(low, (double)want[i]);
+        high = fmax(high, (double)want[i]);
+    }
+    return worst / (high - low);
+}
+
 static double difference_of(const char *name, fr_format format)
 {
     static float want[N * VOCAB], got[N * VOCAB];
@@ -64,13 +76,7 @@ static double difference_of(const char *name, fr_format format)
     assert_int_equal(map.size_bytes, sizeof(want));
     memcpy(want, map.at, sizeof(want));
     forward_all(m, got);
-    double worst = 0, low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < N * VOCAB; i++) {
-        worst = fmax(worst, fabs((double)want[i] - (double)got[i]));
-        low = fmin(low, (double)want[i]);
-        high = fmax(high, (double)want[i]);
-    }
-    return worst / (high - low);
+    return largest_difference(want, got, N * VOCAB);
 }
 
 static void converted_models_answer_as_transformers_does(void **state)
@@ -112,13 +118,38 @@ static void an_encoder_decoder_is_converted_with_its_tokenizer(void **state)
         rows[i] = (fr_row){ ids.at[i], 0, (uint32_t)i, true };
     assert_int_equal(fr_model_forward(m, NULL, kv, NULL, rows, ids.n, got, NULL), 0);
     memcpy(want, map.at, map.size_bytes);
-    double worst = 0, low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < ids.n * VOCAB; i++) {
-        worst = fmax(worst, fabs((double)want[i] - (double)got[i]));
-        low = fmin(low, (double)want[i]);
-        high = fmax(high, (double)want[i]);
-    }
-    assert_true(worst <= 5e-5 * (high - low));
+    assert_true(largest_difference(want, got, ids.n * VOCAB) <= 5e-5);
+}
+
+/* Queries, keys and values are one matrix there, and config.json has names of its own. */
+static void an_encoder_is_converted_with_its_words(void **state)
+{
+    (void)state;
+    enum { DIM = 16 };
+    FR_AUTO(fr_ids) ids = { 0 };
+    FR_AUTO(fr_map) map = { 0 };
+    FR_AUTOPTR(fr_model) m = NULL;
+    FR_AUTOPTR(fr_kv) kv = NULL;
+    static float want[N * DIM], got[N * DIM];
+    fr_row rows[N];
+    fr_err err = { 0 };
+    char *out = in_test("nomic.gguf");
+    convert_ok(FIXTURES "hf-nomic", out, FR_FORMAT_NONE);
+    if (fr_model_open(out, &m, &err) != 0)
+        fail_msg("%s (%s)", err.what, err.hint);
+    free(out);
+    fr_str text = FR_STR("It is a truth universally acknowledged that a man wants");
+    assert_int_equal(fr_tokenizer_encode(fr_model_tokenizer(m), text, FR_ENCODE_BOS, &ids, NULL),
+                     0);
+    assert_int_equal(fr_map_open(FIXTURES "hf-nomic.f32", &map, NULL), 0);
+    assert_in_range(ids.n, 1, N);
+    assert_int_equal(map.size_bytes, ids.n * DIM * sizeof(float));
+    memcpy(want, map.at, map.size_bytes);
+    assert_int_equal(fr_kv_new(m, 1, N, &kv, NULL), 0);
+    for (size_t i = 0; i < ids.n; i++)
+        rows[i] = (fr_row){ ids.at[i], 0, (uint32_t)i, true };
+    assert_int_equal(fr_model_hidden(m, NULL, kv, NULL, rows, ids.n, got, NULL), 0);
+    assert_true(largest_difference(want, got, ids.n * DIM) <= 2e-5);
 }
 
 static void eight_bits_are_close(void **state)
@@ -198,6 +229,8 @@ static void settings_that_change_answers_are_refused_by_name(void **state)
           "{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5}", "partial_rotary_factor" },
         { "hf-gpt2", "scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx" },
         { "hf-gpt2", "scale_attn_weights", "false", "scale_attn_weights" },
+        { "hf-nomic", "prenorm", "true", "prenorm" },
+        { "hf-nomic", "rotary_emb_interleaved", "true", "rotary_emb_interleaved" },
         { "hf-t5", "feed_forward_proj", "\"gated-silu\"", "gated-silu" },
         { "hf-t5", "relative_attention_max_distance", "64", "relative_attention_max_distance" },
         { "hf-t5", "scale_decoder_outputs", "true", "lm_head.weight" },
@@ -279,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(converted_models_answer_as_transformers_does),
         cmocka_unit_test(an_encoder_decoder_is_converted_with_its_tokenizer),
+        cmocka_unit_test(an_encoder_is_converted_with_its_words),
         cmocka_unit_test(eight_bits_are_close),
         cmocka_unit_test(settings_that_change_answers_are_refused_by_name),
         cmocka_unit_test(a_config_that_does_not_fit_the_weights_is_refused),
