@@ -56,7 +56,8 @@ typedef struct {
     entry *rungs;
     size_t n;
     model_state *models;
-    char data_hash[65], documents_hash[65];
+    char data_hash[65], documents_hash[65], embed_hash[65];
+    size_t documents_bytes;
     double idle_power_w, power_w;
     double requests;
     fr_energy overhead; /* our own phases, and what rungs did outside their named parts */
@@ -236,6 +237,9 @@ static void add_rung(climb *c, const fr_task_strategy *s, const fr_task_model *m
                              .n_labels = t->n_labels,
                              .documents = t->documents_path,
                              .documents_hash = c->documents_hash,
+                             .documents_bytes = c->documents_bytes,
+                             .embed = t->has_embed ? &t->embed : NULL,
+                             .embed_hash = c->embed_hash,
                              .metric = &t->metric,
                              .task_dir = t->dir };
     r->seed = c->options->seed;
@@ -262,15 +266,17 @@ static int add_rungs(climb *c, fr_err *err)
     return check_only(c, err);
 }
 
-static int hash_documents(const char *path, char out[65], fr_err *err)
+static int hash_documents(const char *path, char out[65], size_t *n_bytes, fr_err *err)
 {
     fr_documents d = { 0 };
+    *n_bytes = 0;
     FR_TRY(fr_documents_load(path, &d, err));
     FR_AUTO(fr_buf) all = { 0 };
     for (size_t i = 0; i < d.n; i++) {
         fr_buf_put_f(&all, "%zu:%zu:", d.at[i].id.n, d.at[i].text.n);
         fr_buf_put_str(&all, d.at[i].id);
         fr_buf_put_str(&all, d.at[i].text);
+        *n_bytes += d.at[i].text.n;
     }
     size_t n = d.n;
     fr_documents_fini(&d);
@@ -573,6 +579,7 @@ static int try_rung(climb *c, entry *e, fr_err *err)
     tell(c, "rung-begin", begin);
     json_decref(begin);
     r->work = fr_run_work(c->run);
+    r->run = c->run;
     if (r->kind->trains)
         r->train_max_s = training_time(c);
     FR_TRY(claim_folder(c, e, err));
@@ -819,7 +826,9 @@ static int prepare(climb *c, fr_err *err)
     FR_TRY(fr_task_split(t, c->options->seed, err));
     FR_TRY(fr_task_data_hash(t, c->data_hash, err));
     if (t->documents_path != NULL)
-        FR_TRY(hash_documents(t->documents_path, c->documents_hash, err));
+        FR_TRY(hash_documents(t->documents_path, c->documents_hash, &c->documents_bytes, err));
+    if (t->has_embed)
+        FR_TRY(fr_task_model_hash(&t->embed, c->embed_hash, err));
     c->models = FR_NEW_N(model_state, t->n_models);
     for (size_t m = 0; m < t->n_models; m++)
         FR_TRY(fr_task_model_hash(&t->models[m], c->models[m].hash, err));

@@ -108,7 +108,10 @@ static void put_task(const guess *g, const char *name, const char *train, const 
         "requests_per_day: 1000\n"
         "horizon_days: 365\n",
         name, KINDS[g->kind], g->n_labels, train, eval,
-        g->kind == FR_TASK_ANSWER ? "   # documents: docs/ if the answers stand in some" : "",
+        g->kind == FR_TASK_ANSWER ? "   # documents: docs/ if the answers stand in some,\n"
+                                    "#                             # and embed: encoder.gguf to "
+                                    "search them by meaning too"
+                                  : "",
         g->metric, g->target);
 }
 

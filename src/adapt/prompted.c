@@ -144,6 +144,7 @@ int fr_prompted_open_with(fr_rung *r, const char *model_path, const char *adapte
         int rc = fr_index_open(path, &p->index, err);
         free(path);
         FR_TRY(rc);
+        FR_TRY(fr_retrieval_open(r, &p->retrieval, p->index, err));
     }
     return 0;
 }
@@ -161,6 +162,7 @@ void fr_prompted_close(fr_rung *r)
     stop_engine(p);
     fr_adapter_free(p->adapter);
     fr_model_free(p->model);
+    fr_retrieval_close(&p->retrieval);
     fr_index_free(p->index);
     p->adapter = NULL;
     p->model = NULL;
@@ -178,6 +180,7 @@ void fr_prompted_free(fr_rung *r)
     free(p->instruction);
     fr_grammar_free(p->grammar);
     fr_hits_fini(&p->hits);
+    fr_retrieval_fini(&p->retrieval);
 }
 
 int fr_prompted_forget(fr_rung *r, fr_err *err)
@@ -231,7 +234,7 @@ int fr_prompted_build_prompt(fr_rung *r, fr_str input, fr_buf *out, bool *fits, 
     fr_prompted *p = r->state;
     fr_hits hits = { 0 };
     if (p->n_passages != 0 && p->index != NULL)
-        FR_TRY(fr_index_search(p->index, input, p->n_passages, &hits, err));
+        FR_TRY(fr_retrieval_find(&p->retrieval, p->index, input, p->n_passages, &hits, err));
     fr_str *passages = FR_NEW_N(fr_str, hits.n + 1);
     for (size_t i = 0; i < hits.n; i++)
         passages[i] = fr_str_of(hits.at[i].text);
@@ -461,95 +464,7 @@ int fr_prompted_likelihood(fr_rung *r, const fr_str *inputs, const fr_str *outpu
     return 0;
 }
 
-/* ---- choosing on dev ---------------------------------------------------------------------- */
-
-/* Mean score of the present settings on the first rows of dev; higher is better. */
-static int try_on_dev(fr_rung *r, double *mean, fr_err *err)
-{
-    const fr_data *dev = r->with.dev;
-    size_t n = FR_MIN(dev->n, (size_t)FR_DEV_ROWS);
-    fr_str *inputs = FR_NEW_N(fr_str, n), *outputs = FR_NEW_N(fr_str, n);
-    for (size_t i = 0; i < n; i++) {
-        inputs[i] = dev->at[i].input;
-        outputs[i] = dev->at[i].output;
-    }
-    int rc = 0;
-    if (r->with.metric->perplexity) {
-        double *nll = FR_NEW_N(double, n), sum = 0;
-        size_t *tokens = FR_NEW_N(size_t, n), all = 0;
-        rc = fr_prompted_likelihood(r, inputs, outputs, n, nll, tokens, err);
-        for (size_t i = 0; i < n && rc == 0; i++) {
-            sum += nll[i];
-            all += tokens[i];
-        }
-        *mean = all != 0 ? -exp(sum / (double)all) : -INFINITY;
-        free(nll);
-        free(tokens);
-    } else {
-        char **answers = FR_NEW_N(char *, n);
-        rc = fr_prompted_answer(r, inputs, n, true, answers, err);
-        if (rc == 0)
-            rc = fr_score_dev(r, dev, n, answers, mean, err);
-        for (size_t i = 0; i < n; i++)
-            free(answers[i]);
-        free(answers);
-    }
-    free(inputs);
-    free(outputs);
-    return rc;
-}
-
-/* Whether the longest row of dev's sample still has room for all that was asked for. */
-static int all_fit(fr_rung *r, bool *fit, fr_err *err)
-{
-    fr_prompted *p = r->state;
-    const fr_data *dev = r->with.dev;
-    size_t longest = 0, cut = p->n_cut;
-    for (size_t i = 1; i < FR_MIN(dev->n, (size_t)FR_DEV_ROWS); i++) {
-        if (dev->at[i].input.n > dev->at[longest].input.n)
-            longest = i;
-    }
-    FR_AUTO(fr_buf) prompt = { 0 };
-    FR_TRY(fr_prompted_build_prompt(r, dev->at[longest].input, &prompt, fit, err));
-    *fit = *fit && p->n_cut == cut;
-    p->n_cut = cut;
-    return 0;
-}
-
-int fr_prompted_choose(fr_rung *r, const char *name, size_t *what, const size_t *options,
-                       size_t n_options, fr_err *err)
-{
-    double best = -INFINITY;
-    size_t best_option = options[0];
-    json_t *tried = json_array();
-    if (r->chosen == NULL)
-        r->chosen = json_object();
-    json_object_set_new(r->chosen, "tried", tried);
-    for (size_t i = 0; i < n_options; i++) {
-        *what = options[i];
-        bool fit = true;
-        double mean = -INFINITY;
-        fr_rung_doing(r, "trying %zu %s on dev", options[i], name);
-        FR_TRY(all_fit(r, &fit, err));
-        if (!fit && i != 0)
-            break; /* more of it would only be cut off again */
-        FR_TRY(try_on_dev(r, &mean, err));
-        bool lower = r->with.metric->better == FR_BETTER_LOWER;
-        json_array_append_new(tried, json_pack("{s:I,s:f}", name, (json_int_t)options[i], "score",
-                                               lower ? -mean : mean));
-        if (mean > best) { /* on a draw fewer tokens win */
-            best = mean;
-            best_option = options[i];
-        }
-    }
-    *what = best_option;
-    json_object_set_new(r->chosen, name, json_integer((json_int_t)best_option));
-    json_object_set_new(r->chosen, "rows",
-                        json_integer((json_int_t)FR_MIN(r->with.dev->n, (size_t)FR_DEV_ROWS)));
-    fr_prompted *p = r->state;
-    p->n_asked = p->n_too_long = p->n_cut = p->n_unmatched = 0;
-    return 0;
-}
+/* ---- documents ----------------------------------------------------------------------------- */
 
 int fr_prompted_index(fr_rung *r, fr_err *err)
 {
@@ -565,7 +480,7 @@ int fr_prompted_index(fr_rung *r, fr_err *err)
     return rc;
 }
 
-/* ---- the rows zero-shot, few-shot, rag ----------------------------------------------------- */
+/* ---- the rows zero-shot, few-shot --------------------------------------------------------- */
 
 bool fr_prompted_fits(fr_rung *r)
 {
@@ -589,34 +504,6 @@ bool fr_prompted_fits(fr_rung *r)
         return false;
     }
     return true;
-}
-
-static bool fits_rag(fr_rung *r)
-{
-    if (r->with.kind != FR_TASK_ANSWER) {
-        snprintf(r->reason, sizeof(r->reason),
-                 "retrieval is for questions: this task's kind is not 'answer'");
-        return false;
-    }
-    if (r->with.documents == NULL) {
-        snprintf(r->reason, sizeof(r->reason),
-                 "needs documents; the task file names none under data");
-        return false;
-    }
-    return fr_prompted_fits(r);
-}
-
-static int build_rag(fr_rung *r, fr_err *err)
-{
-    static const size_t OPTIONS[] = { 1, 2, 3, 5 };
-    FR_TRY(fr_dir_make(r->dir, err));
-    FR_TRY(fr_prompted_index(r, err));
-    fr_prompted *p = fr_prompted_of(r);
-    p->n_passages = OPTIONS[0];
-    FR_TRY(fr_prompted_open(r, err));
-    int rc = fr_prompted_choose(r, "passages", &p->n_passages, OPTIONS, FR_COUNT_OF(OPTIONS), err);
-    fr_prompted_close(r);
-    return rc;
 }
 
 /* ---- predictions -------------------------------------------------------------------------- */
@@ -695,9 +582,8 @@ fr_forecast fr_prompted_request(const fr_rung *r, const fr_prompt_sizes *s, cons
     return f;
 }
 
-/* How much the prompt grows with the setting in the middle, at least, at most. */
-static int predict_grown(fr_rung *r, double mid, double least, double most, double each,
-                         double n_options, fr_rung_forecast *out, fr_err *err)
+int fr_prompted_predict(fr_rung *r, double mid, double least, double most, double each,
+                        double n_options, fr_rung_forecast *out, fr_err *err)
 {
     fr_prompt_sizes s;
     FR_TRY(fr_prompted_sizes(r, &s, err));
@@ -723,17 +609,13 @@ static int predict_grown(fr_rung *r, double mid, double least, double most, doub
 
 static int predict_zero_shot(fr_rung *r, fr_rung_forecast *out, fr_err *err)
 {
-    return predict_grown(r, 0, 0, 0, 0, 3, out, err); /* what halving asks, in rounds of dev */
+    return fr_prompted_predict(r, 0, 0, 0, 0, 3, out,
+                               err); /* what halving asks, in rounds of dev */
 }
 
 static int predict_few_shot(fr_rung *r, fr_rung_forecast *out, fr_err *err)
 {
-    return predict_grown(r, 4, 1, 8, 0, 4, out, err);
-}
-
-static int predict_rag(fr_rung *r, fr_rung_forecast *out, fr_err *err)
-{
-    return predict_grown(r, 2, 1, 5, 0, 4, out, err);
+    return fr_prompted_predict(r, 4, 1, 8, 0, 4, out, err);
 }
 
 /* ---- saving ------------------------------------------------------------------------------- */
@@ -777,6 +659,7 @@ int fr_prompted_save(fr_rung *r, json_t *artifact, fr_err *err)
     json_object_set_new(artifact, "stop", json_string("\n"));
     if (p->n_passages != 0)
         json_object_set_new(artifact, "index", json_string("index.db"));
+    fr_retrieval_save(r, &p->retrieval, artifact);
     /* the prompt as a person would write it, with the places to fill in braces */
     static const fr_str PASSAGE = { "{passage}", 9 };
     fr_str passages[8];
@@ -824,14 +707,6 @@ static void key_shots(const fr_rung *r, json_t *settings)
     json_object_set_new(settings, "dev_rows", json_integer(FR_DEV_ROWS));
 }
 
-static void key_passages(const fr_rung *r, json_t *settings)
-{
-    json_object_set_new(settings, "documents",
-                        r->with.documents_hash != NULL ? json_string(r->with.documents_hash)
-                                                       : json_null());
-    json_object_set_new(settings, "dev_rows", json_integer(FR_DEV_ROWS));
-}
-
 const fr_rung_kind FR_RUNG_ZERO_SHOT = {
     .strategy = "zero-shot",
     .needs_model = true,
@@ -861,21 +736,5 @@ const fr_rung_kind FR_RUNG_FEW_SHOT = {
     .close = fr_prompted_close,
     .save = fr_prompted_save,
     .key = key_shots,
-    .free_state = fr_prompted_free,
-};
-
-const fr_rung_kind FR_RUNG_RAG = {
-    .strategy = "rag",
-    .needs_model = true,
-    .fits = fits_rag,
-    .predict = predict_rag,
-    .build = build_rag,
-    .open = fr_prompted_open,
-    .answer = fr_prompted_answer,
-    .likelihood = fr_prompted_likelihood,
-    .forget = fr_prompted_forget,
-    .close = fr_prompted_close,
-    .save = fr_prompted_save,
-    .key = key_passages,
     .free_state = fr_prompted_free,
 };

@@ -6,6 +6,7 @@
 #ifndef FR_ADAPT_PROMPTED_H
 #define FR_ADAPT_PROMPTED_H
 
+#include "adapt/retrieved.h"
 #include "adapt/rung.h"
 #include "adapt/sureness.h"
 #include "endpoint/endpoint.h"
@@ -30,10 +31,11 @@ typedef struct {
     fr_adapter *adapter;
     fr_endpoint *endpoint;
     fr_index *index;
-    bool searches;       /* the index is open though no passage stands in the prompt */
-    fr_grammar *grammar; /* of the labels, for a technique's answers; NULL: none */
-    fr_hits hits;        /* of the prompt being written */
-    fr_str passages[8];  /* their texts */
+    fr_retrieval retrieval; /* how it is asked */
+    bool searches;          /* the index is open though no passage stands in the prompt */
+    fr_grammar *grammar;    /* of the labels, for a technique's answers; NULL: none */
+    fr_hits hits;           /* of the prompt being written */
+    fr_str passages[8];     /* their texts */
     size_t context;
     fr_prompt_wording wording; /* of the prompt's own words */
     /* who wants to know how sure answers are, and where the next one goes; NULL: nobody */
@@ -67,10 +69,6 @@ bool fr_prompted_fits(fr_rung *r);
 /** The prompt of one input, with as many passages and shots as the context has room for; *fits
  * false when not even the bare one fits. Appended to out. */
 int fr_prompted_build_prompt(fr_rung *r, fr_str input, fr_buf *out, bool *fits, fr_err *err);
-/** Chooses n_shots or n_passages (what points to it) among options on dev. The result stands in
- * *what and in r->chosen. */
-int fr_prompted_choose(fr_rung *r, const char *name, size_t *what, const size_t *options,
-                       size_t n_options, fr_err *err);
 /** Rows that examples are chosen from; copied, their texts borrowed. Done once. */
 int fr_prompted_pool(fr_rung *r, const fr_shot *rows, size_t n, fr_err *err);
 /** Which examples stand in every prompt, as far as the choice is not the input's. */
@@ -108,6 +106,10 @@ int fr_prompted_sizes(fr_rung *r, fr_prompt_sizes *out, fr_err *err);
 /** FLOPs of one request with a prompt of `prompt_tokens`: prefill and decode apart. */
 void fr_prompted_flops(const fr_rung *r, const fr_prompt_sizes *s, const fr_shape *shape,
                        double prompt_tokens, double *prefill, double *decode);
+/** A rung of prompts that grow by `each` tokens (0: a shot's, a passage's), so many times in the
+ * middle, at least, at most, and whose build asks dev for n_options settings. */
+int fr_prompted_predict(fr_rung *r, double mid, double least, double most, double each,
+                        double n_options, fr_rung_forecast *out, fr_err *err);
 fr_forecast fr_prompted_request(const fr_rung *r, const fr_prompt_sizes *s, const fr_shape *shape,
                                 double prompt_tokens);
 

@@ -20,7 +20,7 @@ struct fr_artifact {
     fr_data pool;    /* but those that examples are chosen from */
     fr_task_metric metric;
     fr_task_strategy strategy;
-    fr_task_model model;
+    fr_task_model model, embed;
     fr_str *labels;
     fr_rung *rung;
     char *where;
@@ -150,6 +150,9 @@ static int take_prompted(fr_artifact *u, const char *dir, fr_err *err)
     if (text_of(u->artifact, "shots_file") != NULL)
         FR_TRY(take_pool(u, dir, err));
     p->n_passages = count_of(u->artifact, "passages");
+    if (!fr_retrieval_restore(&p->retrieval, u->artifact, &u->embed))
+        return wrong(dir, "how its passages are found is not said", err);
+    u->rung->with.embed = u->embed.written != NULL ? &u->embed : NULL;
     p->max_tokens = count_of(u->artifact, "max_tokens");
     p->context = count_of(u->artifact, "context");
     if (p->max_tokens == 0)

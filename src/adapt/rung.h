@@ -28,6 +28,7 @@
 #include "adapt/task.h"
 #include "base/progress.h"
 #include "plan/predict.h"
+#include "run/run.h"
 
 /** What a rung may learn from. All borrowed from the task. */
 typedef struct {
@@ -37,6 +38,9 @@ typedef struct {
     size_t n_labels;
     const char *documents; /* path; NULL: none */
     const char *documents_hash;
+    size_t documents_bytes;     /* of text */
+    const fr_task_model *embed; /* the encoder for the documents; NULL: none */
+    const char *embed_hash;
     const fr_task_metric *metric;
     const char *task_dir;
 } fr_material;
@@ -102,6 +106,7 @@ struct fr_rung {
     double train_max_s;          /* budget of a training; 0: none */
     const fr_progress *progress; /* also says when a budget is spent */
     fr_work_sink work;
+    fr_run *run; /* for phases inside a build; NULL: not metered here */
 
     char doing[96];     /* what a progress line says; "": the name */
     char reason[800];   /* why unfit, failed, or ended at its budget */

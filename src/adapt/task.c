@@ -31,17 +31,30 @@ void fr_task_warn(fr_task *task, const char *fmt, ...)
     task->warnings[task->n_warnings++] = fr_dup(line);
 }
 
+static void model_fini(fr_task_model *m)
+{
+    free(m->path);
+    free(m->endpoint);
+    free(m->name);
+    free(m->written);
+    *m = (fr_task_model){ 0 };
+}
+
+static void models_fini(fr_task *task)
+{
+    for (size_t i = 0; i < task->n_models; i++)
+        model_fini(&task->models[i]);
+    free(task->models);
+    task->models = NULL;
+    task->n_models = 0;
+}
+
 void fr_task_free(fr_task *task)
 {
     if (task == NULL)
         return;
-    for (size_t i = 0; i < task->n_models; i++) {
-        free(task->models[i].path);
-        free(task->models[i].endpoint);
-        free(task->models[i].name);
-        free(task->models[i].written);
-    }
-    free(task->models);
+    models_fini(task);
+    model_fini(&task->embed);
     for (size_t i = 0; i < task->n_strategies; i++) {
         free(task->strategies[i].name);
         free(task->strategies[i].build);
@@ -104,21 +117,6 @@ static int take_path(const fr_task *task, const fr_node *map, const char *key, b
     return 0;
 }
 
-static int read_data(fr_task *task, const fr_node *root, fr_err *err)
-{
-    static const char *const KEYS[] = { "train", "eval", "documents", NULL };
-    const fr_node *data = fr_node_get(root, "data");
-    if (data == NULL)
-        return fr_node_fail(root, err, NULL,
-                            "the key 'data' is missing: expected {train: FILE, eval: FILE}");
-    if (data->kind != FR_NODE_MAP)
-        return fr_node_fail(data, err, NULL, "expected {train: FILE, eval: FILE}");
-    FR_TRY(fr_doc_check_keys(data, KEYS, err));
-    FR_TRY(take_path(task, data, "train", true, &task->train_path, err));
-    FR_TRY(take_path(task, data, "eval", true, &task->eval_path, err));
-    return take_path(task, data, "documents", false, &task->documents_path, err);
-}
-
 /* A short name for records and folders: the file's name without .gguf, or the endpoint's model. */
 static char *model_short_name(const fr_task *task, const char *written)
 {
@@ -141,10 +139,10 @@ static char *model_short_name(const fr_task *task, const char *written)
     return name;
 }
 
-static int read_model(fr_task *task, const fr_node *node, const char *dir, fr_err *err)
+static int read_model(const fr_task *task, const fr_node *node, const char *dir, fr_task_model *m,
+                      fr_err *err)
 {
     static const char *const KEYS[] = { "endpoint", "name", NULL };
-    fr_task_model *m = &task->models[task->n_models];
     if (node->kind == FR_NODE_SCALAR) {
         char *path = fr_path_join(dir, node->text);
         struct stat info;
@@ -162,7 +160,6 @@ static int read_model(fr_task *task, const fr_node *node, const char *dir, fr_er
                               .name = model_short_name(task, node->text),
                               .written = fr_dup(node->text),
                               .bytes = (uint64_t)info.st_size };
-        task->n_models++;
         return 0;
     }
     if (node->kind != FR_NODE_MAP)
@@ -179,7 +176,30 @@ static int read_model(fr_task *task, const fr_node *node, const char *dir, fr_er
     *m = (fr_task_model){ .endpoint = fr_dup(url),
                           .name = model_short_name(task, name),
                           .written = fr_dup(name) };
-    task->n_models++;
+    return 0;
+}
+
+static int read_data(fr_task *task, const fr_node *root, fr_err *err)
+{
+    static const char *const KEYS[] = { "train", "eval", "documents", "embed", NULL };
+    const fr_node *data = fr_node_get(root, "data");
+    if (data == NULL)
+        return fr_node_fail(root, err, NULL,
+                            "the key 'data' is missing: expected {train: FILE, eval: FILE}");
+    if (data->kind != FR_NODE_MAP)
+        return fr_node_fail(data, err, NULL, "expected {train: FILE, eval: FILE}");
+    FR_TRY(fr_doc_check_keys(data, KEYS, err));
+    FR_TRY(take_path(task, data, "train", true, &task->train_path, err));
+    FR_TRY(take_path(task, data, "eval", true, &task->eval_path, err));
+    FR_TRY(take_path(task, data, "documents", false, &task->documents_path, err));
+    const fr_node *embed = fr_node_get(data, "embed");
+    if (embed == NULL)
+        return 0;
+    if (task->documents_path == NULL)
+        return fr_node_fail(embed, err, "Name them beside it: documents: DIR.",
+                            "there are no documents to embed");
+    FR_TRY(read_model(task, embed, task->dir, &task->embed, err));
+    task->has_embed = true;
     return 0;
 }
 
@@ -194,19 +214,6 @@ static int by_size(const void *a, const void *b)
     return x->path != NULL ? strcmp(x->path, y->path) : 0;
 }
 
-static void models_fini(fr_task *task)
-{
-    for (size_t i = 0; i < task->n_models; i++) {
-        free(task->models[i].path);
-        free(task->models[i].endpoint);
-        free(task->models[i].name);
-        free(task->models[i].written);
-    }
-    free(task->models);
-    task->models = NULL;
-    task->n_models = 0;
-}
-
 int fr_task_read_models(fr_task *task, const fr_node *node, const char *dir, fr_err *err)
 {
     size_t n = node->kind == FR_NODE_LIST ? node->n : 1;
@@ -215,8 +222,11 @@ int fr_task_read_models(fr_task *task, const fr_node *node, const char *dir, fr_
                             "an empty list");
     models_fini(task);
     task->models = FR_NEW_N(fr_task_model, n);
-    for (size_t i = 0; i < n; i++)
-        FR_TRY(read_model(task, node->kind == FR_NODE_LIST ? node->at[i] : node, dir, err));
+    for (size_t i = 0; i < n; i++) {
+        FR_TRY(read_model(task, node->kind == FR_NODE_LIST ? node->at[i] : node, dir,
+                          &task->models[i], err));
+        task->n_models++;
+    }
     /* endpoints compare equal: insertion keeps their order where qsort need not */
     for (size_t i = 1; i < n; i++) {
         for (size_t j = i; j != 0 && by_size(&task->models[j - 1], &task->models[j]) > 0; j--) {

@@ -52,7 +52,9 @@ struct fr_task {
     size_t n_models;
     fr_data train, dev, eval; /* dev is cut from train; rows of eval are in neither */
     char *train_path, *eval_path, *documents_path; /* documents NULL: none */
-    fr_str *labels; /* of train, in order of first appearance; borrowed from all */
+    bool has_embed;
+    fr_task_model embed; /* the encoder of data: embed, when has_embed */
+    fr_str *labels;      /* of train, in order of first appearance; borrowed from all */
     size_t n_labels;
     fr_task_metric metric;
     double target; /* NAN: none stated */

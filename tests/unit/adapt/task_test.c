@@ -96,6 +96,11 @@ static void bad_task_files_are_told_where_and_what(void **state)
         { HEAD "data: {train: train.jsonl}\ntarget: 1\n", "the key 'eval' is missing", "" },
         { HEAD "data: {train: train.jsonl, eval: eval.jsonl, documents: docs}\ntarget: 1\n",
           "documents: '", "" },
+        { HEAD "data: {train: train.jsonl, eval: eval.jsonl, embed: e.gguf}\ntarget: 1\n",
+          ":3:53: embed: there are no documents to embed", "documents" },
+        { HEAD "data: {train: train.jsonl, eval: eval.jsonl, documents: eval.jsonl, "
+               "embed: e.gguf}\ntarget: 1\n",
+          "e.gguf' does not exist", "GGUF" },
         { BASE "model: a.gguf\nmodels: [b.gguf]\n", "both stand here", "models" },
         { BASE "model: none.gguf\n", "none.gguf' does not exist", "GGUF" },
         { BASE "model: {endpoint: localhost, name: x}\n", "expected a URL", "" },
