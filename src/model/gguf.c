@@ -464,7 +464,7 @@ static int open_parts(fr_gguf *g, uint64_t count, fr_err *err)
 {
     static const char HINT_NAME[] = "Parts are named NAME-00001-of-0000N.gguf: keep their names.";
     uint64_t number = 0, tensors = 0;
-    char suffix[PART_SUFFIX + 1];
+    char suffix[32];
     const size_t length = strlen(g->path);
     if (count > PARTS_MOST || !fr_gguf_get_u64(g, "split.no", &number))
         return fr_fail(err, FR_E_FORMAT, HINT_BAD, "'%s' says it is one of %llu parts", g->path,

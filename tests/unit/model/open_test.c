@@ -133,8 +133,8 @@ static void features_that_would_change_every_answer_are_refused(void **state)
                    "a shared expert");
     assert_refused((change){ .key = "llama.attention.max_alibi_bias", .value = 8 },
                    FR_E_UNSUPPORTED, "ALiBi");
-    assert_refused((change){ .text_key = "tokenizer.ggml.model", .text = "bert" }, FR_E_UNSUPPORTED,
-                   "tokenizer 'bert'");
+    assert_refused((change){ .text_key = "tokenizer.ggml.model", .text = "rwkv" }, FR_E_UNSUPPORTED,
+                   "tokenizer 'rwkv'");
 }
 
 static void hyperparameters_that_cannot_be_are_refused(void **state)

@@ -19,7 +19,7 @@ static void questions_that_the_documents_answer_are_told_from_others(void **stat
     static const char *const NAMES[] = { "Otter", "Cattle", "Heron", "Miller", "Abbey", "Larch" },
                              *const KINDS[] = { "Bridge", "Tower", "Mill", "Gate", "Well" },
                              *const MATTERS[] = { "sandstone", "oak" };
-    char ids[N][8], texts[N][160];
+    char ids[N][16], texts[N][160];
     fr_document documents[N];
     for (int i = 0; i < N; i++) {
         snprintf(ids[i], sizeof(ids[i]), "d%02d", i);

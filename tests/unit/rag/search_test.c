@@ -40,7 +40,7 @@ static fr_index *index_with(const place *p, const fr_document *documents, size_t
 enum { TEXTS = 300, WORDS = 120 };
 typedef struct {
     fr_document documents[TEXTS];
-    char ids[TEXTS][8];
+    char ids[TEXTS][16];
     fr_buf texts[TEXTS];
     int counts[TEXTS][WORDS], lengths[TEXTS];
 } collection;
