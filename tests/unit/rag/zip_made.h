@@ -15,7 +15,7 @@ typedef struct {
     uint16_t flags, method; /* method 0: by packed */
 } zip_file;
 
-static inline void put_le(fr_buf *out, uint32_t v, int n)
+static inline void put_le(fr_buf *out, uint64_t v, int n)
 {
     for (int i = 0; i < n; i++)
         fr_buf_put_c(out, (char)(v >> 8 * i));
