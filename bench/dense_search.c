@@ -1,8 +1,8 @@
 /* bench/dense_search.c: searches vectors for bench/dense_vs_faiss.py.
  *
  *     cc -O2 -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude bench/dense_search.c build/libfrugal_core.a \
- *         $(pkg-config --libs sqlite3 jansson yaml-0.1 libpcre2-8 libutf8proc) -lm -ldl -lpthread -o build/dense_search
- *     dense_search ROWS.f32 QUESTIONS.f32 DIM K METRIC CODES HITS.i64 [exact]
+ *         $(pkg-config --libs sqlite3 jansson yaml-0.1 libpcre2-8 libutf8proc) -lm -ldl -lpthread
+ * -o build/dense_search dense_search ROWS.f32 QUESTIONS.f32 DIM K METRIC CODES HITS.i64 [exact]
  *
  * One thread. Writes the ids that were found and tells the CPU-seconds of building and searching.
  */

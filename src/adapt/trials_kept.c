@@ -160,9 +160,9 @@ static int append(const char *path, fr_str lines, fr_err *err)
     FILE *f = fopen(path, "a+");
     if (f == NULL)
         return fr_fail_errno(err, NULL, "cannot write '%s'", path);
-    bool fine = true;
-    if (fseek(f, -1, SEEK_END) == 0 && fgetc(f) != '\n')
-        fine = fputc('\n', f) != EOF;
+    bool fine;
+    const bool is_cut = fseek(f, -1, SEEK_END) == 0 && fgetc(f) != '\n';
+    fine = fseek(f, 0, SEEK_END) == 0 && (!is_cut || fputc('\n', f) != EOF);
     fine = fine && fwrite(lines.at, 1, lines.n, f) == lines.n && fflush(f) == 0 &&
            fdatasync(fileno(f)) == 0;
     int why = errno;

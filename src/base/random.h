@@ -17,14 +17,14 @@
 /** One stream a purpose; numbers are pinned, since files and results depend on them. */
 typedef enum fr_random_purpose {
     FR_RANDOM_NONE = 0,
-    FR_RANDOM_INIT = 1,      /* initial weights */
-    FR_RANDOM_SHUFFLE = 2,   /* order of training rows */
-    FR_RANDOM_SAMPLE = 3,    /* token sampling */
-    FR_RANDOM_SPLIT = 4,     /* dev split */
-    FR_RANDOM_SHOTS = 5,     /* choice of few-shot examples */
-    FR_RANDOM_BOOTSTRAP = 6, /* confidence intervals */
-    FR_RANDOM_MIX = 7,       /* which corpus comes next */
-    FR_RANDOM_TRIAL = 8,     /* order of trials */
+    FR_RANDOM_INIT = 1,        /* initial weights */
+    FR_RANDOM_SHUFFLE = 2,     /* order of training rows */
+    FR_RANDOM_SAMPLE = 3,      /* token sampling */
+    FR_RANDOM_SPLIT = 4,       /* dev split */
+    FR_RANDOM_SHOTS = 5,       /* choice of few-shot examples */
+    FR_RANDOM_BOOTSTRAP = 6,   /* confidence intervals */
+    FR_RANDOM_MIX = 7,         /* which corpus comes next */
+    FR_RANDOM_TRIAL = 8,       /* order of trials */
     FR_RANDOM_PERTURB = 20,    /* where a text is changed without its meaning */
     FR_RANDOM_PROBE_ITEM = 21, /* what a capability probe asks */
     FR_RANDOM_TEST = 99

@@ -325,27 +325,37 @@ static int restore_file(fr_cli *cli, const fr_history_entry *e, const char *file
     return rc;
 }
 
-/* All are looked at before the first is written. */
+/* Each file of a version, looked at or written. */
+static int restore_files(fr_cli *cli, const fr_history_entry *e, const char *out, bool write,
+                         json_t *written, fr_err *err)
+{
+    const char *file;
+    json_t *one;
+    int rc = 0;
+    json_object_foreach((json_t *)(uintptr_t)e->files, file, one)
+    {
+        bool alone = json_object_size(e->files) == 1 && out[0] != '\0' && !fr_dir_exists(out);
+        char *path = alone ? fr_dup(out) : fr_path_join(out, file);
+        rc = restore_file(cli, e, file, path, !write, err);
+        if (write)
+            json_array_append_new(written, json_string(path));
+        free(path);
+        if (rc != 0)
+            break;
+    }
+    return rc;
+}
+
 static int restore(fr_cli *cli, fr_err *err)
 {
     FR_AUTO(fr_prompt_store) store = { 0 };
     const fr_history_entry *e = NULL;
-    const char *out = fr_arg_text(cli, "out", ""), *file;
-    json_t *one, *written = json_array();
+    const char *out = fr_arg_text(cli, "out", "");
+    json_t *written = json_array();
     FR_TRY(fr_prompt_store_open(cli, &store, err));
     int rc = fr_prompt_store_find(cli, &store, 0, &e, err);
-    for (int write = 0; rc == 0 && write < 2; write++) {
-        json_object_foreach((json_t *)(uintptr_t)e->files, file, one)
-        {
-            bool alone = json_object_size(e->files) == 1 && out[0] != '\0' && !fr_dir_exists(out);
-            char *path = alone ? fr_dup(out) : fr_path_join(out, file);
-            if (rc == 0)
-                rc = restore_file(cli, e, file, path, write == 0, err);
-            if (write == 1)
-                json_array_append_new(written, json_string(path));
-            free(path);
-        }
-    }
+    for (int pass = 0; rc == 0 && pass < 2; pass++) /* all are looked at before any is written */
+        rc = restore_files(cli, e, out, pass == 1, written, err);
     if (rc == 0 && fr_cli_json(cli))
         rc = fr_prompt_put_json(cli, json_pack("{s:s, s:O}", "id", e->id, "files", written), err);
     else if (rc == 0)

@@ -118,7 +118,7 @@ static int embed_index(fr_cli *cli, fr_run *run, fr_rag_models *m, const char *i
 int fr_rag_embed(fr_cli *cli, fr_run *run, fr_rag_models *m, const char *index_path,
                  fr_dense_counts *counts, fr_err *err)
 {
-    fr_dense_counts nowhere;
+    fr_dense_counts nowhere = { 0 };
     fr_phase *phase = NULL;
     counts = counts != NULL ? counts : &nowhere;
     *counts = (fr_dense_counts){ 0 };

@@ -66,7 +66,8 @@ int fr_endpoint_embedder(fr_embedder *embedder, fr_endpoint **out, fr_err *err);
 int fr_endpoint_bedrock(const char *region, const char *model_id, fr_endpoint **out, fr_err *err);
 /**
  * By an address, as task files and experiments write it: http://… or https://… (the HTTP kind),
- * "bedrock:REGION" (Amazon Bedrock), or "command:SHELL LINE" (the command; its folder is cwd, its time limit ten minutes).
+ * "bedrock:REGION" (Amazon Bedrock), or "command:SHELL LINE" (the command; its folder is cwd, its
+ * time limit ten minutes).
  *
  * name  of the model; a command needs none.
  */

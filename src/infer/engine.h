@@ -30,7 +30,7 @@ typedef struct {
     size_t step_tokens; /* prompt tokens in one step at most; 0: 256 */
     bool no_prefix_cache;
     double memory_bytes; /* that may be taken; 0: what is available */
-    const char *kv; /* format of keys and values: "f32", "f16", "q8_0"; NULL: the model's */
+    const char *kv;      /* format of keys and values: "f32", "f16", "q8_0"; NULL: the model's */
     fr_work_sink work;
 } fr_engine_options;
 
@@ -72,7 +72,7 @@ typedef struct {
      */
     const fr_grammar *grammar;
     uint64_t seed;
-    bool ignore_end;         /* tokens that end are never taken: for measuring */
+    bool ignore_end;   /* tokens that end are never taken: for measuring */
     size_t max_tokens; /* of the completion; 0: until the context is full */
     size_t max_length; /* of prompt and completion together; 0: the context. The sooner ends. */
     const char *const *stop; /* stop strings; NULL: none. The text ends before them. */
@@ -114,8 +114,9 @@ typedef struct {
 } fr_completion;
 
 /**
- * Memory is looked at before it is taken: FR_E_NO_MEMORY says what is needed, what is there and what
- * would fit. A context that nobody asked for is shortened to what fits, and a warning is logged.
+ * Memory is looked at before it is taken: FR_E_NO_MEMORY says what is needed, what is there and
+ * what would fit. A context that nobody asked for is shortened to what fits, and a warning is
+ * logged.
  */
 int fr_engine_open(const char *model_path, const fr_engine_options *options, fr_engine **out,
                    fr_err *err);
@@ -126,9 +127,9 @@ FR_AUTOPTR_DEFINE(fr_engine);
 fr_model *fr_engine_model(fr_engine *e);
 fr_pool *fr_engine_pool(fr_engine *e);
 double fr_engine_load_s(const fr_engine *e);
-size_t fr_engine_context(const fr_engine *e);           /* largest prompt + completion */
+size_t fr_engine_context(const fr_engine *e);            /* largest prompt + completion */
 size_t fr_engine_kv_bytes_per_token(const fr_engine *e); /* of keys and values */
-void fr_engine_listen(fr_engine *e, fr_work_sink work); /* replaces the sink */
+void fr_engine_listen(fr_engine *e, fr_work_sink work);  /* replaces the sink */
 
 /** FR_E_LIMIT when the prompt does not fit the context (never cut silently). Copies what it needs.
  */
@@ -166,8 +167,8 @@ int fr_engine_nll(fr_engine *e, fr_str text, size_t window, double *nll_sum, siz
                   const fr_progress *progress, fr_err *err);
 
 /**
- * What each token tells given those before it [nat]: -ln p. With a BOS where the vocabulary has one,
- * else nats[0] is NAN. Beyond the context each token still has at least half of one before it.
+ * What each token tells given those before it [nat]: -ln p. With a BOS where the vocabulary has
+ * one, else nats[0] is NAN. Beyond the context each token still has at least half of one before it.
  *
  * nats  [n]. Does not disturb what was submitted.
  */

@@ -1,4 +1,5 @@
 /* How much each token of a text tells, given those before it. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,11 +11,14 @@ enum { ROWS_AT_ONCE = 64 };
 
 static double nats_of(const float *logits, size_t n_vocab, int32_t id)
 {
+    assert(n_vocab > 0);
     double most = logits[0], sum = 0;
     for (size_t i = 1; i < n_vocab; i++)
         most = FR_MAX(most, (double)logits[i]);
-    for (size_t i = 0; i < n_vocab; i++)
+    size_t i = 0;
+    do /* one of them is the most: the sum is 1 at least */
         sum += exp((double)logits[i] - most);
+    while (++i < n_vocab);
     return log(sum) + most - (double)logits[id];
 }
 

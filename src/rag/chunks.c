@@ -324,7 +324,7 @@ size_t fr_measure_words(void *unused, fr_str text)
     while (word_next(&scan, &word, &kind))
         n++;
     for (size_t i = 0; i < text.n; i++)
-        signs += (unsigned char)text.at[i] < 0x80 && strchr(".,;:!?()[]{}<>/\\|\"'`~@#$%^&*-_=+",
-                                                           text.at[i]) != NULL;
+        signs += (unsigned char)text.at[i] < 0x80 &&
+                 strchr(".,;:!?()[]{}<>/\\|\"'`~@#$%^&*-_=+", text.at[i]) != NULL;
     return FR_MAX(n + signs, (size_t)1);
 }

@@ -44,12 +44,11 @@ static unsigned char byte_at(const fr_trie_text *t, size_t depth)
 fr_trie *fr_trie_new(fr_trie_text *texts, size_t n)
 {
     fr_trie *t = FR_NEW(fr_trie);
-    range *ranges = NULL; /* of each node */
-    size_t ranges_cap = 0;
+    range *ranges = FR_NEW(range); /* of each node */
+    size_t ranges_cap = 1;
     if (n > 0)
         qsort(texts, n, sizeof(*texts), by_bytes);
     FR_GROW(t->nodes, t->n, t->cap);
-    FR_GROW(ranges, t->n, ranges_cap);
     ranges[0] = (range){ 0, n, 0 };
     t->nodes[t->n++] = (node){ .id = -1 };
     for (size_t at = 0; at < t->n; at++) {

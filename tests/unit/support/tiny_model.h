@@ -32,7 +32,7 @@ typedef struct {
     fr_format format;       /* [F32] of the matrices */
     uint64_t seed;
     const char *chat_template; /* [none] */
-    float sharpness; /* [3] spread of the logits: high is sure of itself */
+    float sharpness;           /* [3] spread of the logits: high is sure of itself */
 } tiny_model;
 
 static const char *const TINY_MERGES[] = { "t h",  "th e", "i n",   "a n", "Ġ t", "Ġ a",
