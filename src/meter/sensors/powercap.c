@@ -10,9 +10,9 @@
  * modulus
  *
  * package and dram are added up. A dram zone lies under its package in the tree, but its energy is
- * not inside the package's; core and uncore are inside; psys is the whole platform and would count
- * the packages twice. A package that two doors show is counted once, and so is a die that mirrors
- * another one's counter.
+ * not inside the package's; core and uncore are inside; psys is the whole platform: it would count
+ * the packages twice and stands apart. A package that two doors show is counted once, and so is a
+ * die that mirrors another one's counter.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -30,6 +30,7 @@
 
 #define COUNTER_UNITS       4294967295.0     /* the hardware counter has 32 bits */
 #define REFUSED_UJ          (UINT64_MAX / 2) /* all ones and the like are no reading */
+#define MIRROR_UJ           1000000 /* a counter goes on by so much at most between two reads of it */
 #define IMPOSSIBLE_SOCKET_W 5000.0 /* a step back that would mean more is a reset, not a wrap */
 
 typedef struct {
@@ -100,14 +101,20 @@ static bool has_name(const zones *all, const char *name)
     return false;
 }
 
-/* The die of the same package whose counter this one shows, to the microjoule; NULL: none. */
+/* The counter moves each millisecond, so two reads of one may differ by the draw of one. */
+static bool is_close(uint64_t a_uj, uint64_t b_uj)
+{
+    return (a_uj > b_uj ? a_uj - b_uj : b_uj - a_uj) <= MIRROR_UJ;
+}
+
+/* The die of the same package whose counter this one shows; NULL: none. */
 static zone *find_mirrored(const zones *all, const zone *z)
 {
     size_t stem = strcspn(z->name, "d"); /* "package-0-" of "package-0-die-1" */
     for (size_t i = 0; i < all->n && strstr(z->name, "-die-") != NULL; i++) {
         zone *other = &all->at[i];
         if (other->kind == z->kind && other->has_last && z->has_last &&
-            other->last_uj == z->last_uj && strncmp(other->name, z->name, stem) == 0)
+            is_close(other->last_uj, z->last_uj) && strncmp(other->name, z->name, stem) == 0)
             return other;
     }
     return NULL;
@@ -141,6 +148,8 @@ static void take_zone(const char *root, const char *entry, bool is_moved, zones 
         z.kind = FR_DEVICE_CPU;
     else if (strcmp(name, "dram") == 0)
         z.kind = FR_DEVICE_DRAM;
+    else if (strcmp(name, "psys") == 0)
+        z.kind = FR_DEVICE_OTHER;
     else
         return;
     name_zone(root, entry, name, &z);
@@ -208,11 +217,12 @@ static void add_channel(fr_bench *bench, zone *z)
     z->channel = c;
     c->is_hidden = z->may_mirror;
     c->is_counted = true;
+    c->is_apart = z->kind == FR_DEVICE_OTHER;
     c->error_ratio = fr_constant_of("rapl_error_ratio").high;
     c->source = fr_source_f("powercap %s", z->name);
     if (z->kind == FR_DEVICE_CPU)
         fr_model_cpu_curve(bench->host, 1.0 / bench->host->n_sockets, &c->curve, &model);
-    else
+    else if (z->kind == FR_DEVICE_DRAM)
         fr_model_dram_curve(bench->host, 1.0 / bench->host->n_sockets, &c->curve, &model);
 }
 
@@ -232,7 +242,7 @@ static void powercap_open(fr_bench *bench, void **state)
         zone *z = &all->at[i];
         bench->packages_seen += z->kind == FR_DEVICE_CPU;
         if (z->error != 0) {
-            if (bench->uncounted[0] == '\0')
+            if (bench->uncounted[0] == '\0' && z->kind != FR_DEVICE_OTHER)
                 snprintf(bench->uncounted, sizeof bench->uncounted,
                          "%s is modelled: powercap's counter is there, but %s", z->name,
                          why(z->error));
@@ -274,7 +284,8 @@ static void step(zone *z, double dt_s, fr_delta *delta)
     delta->counted_j = (double)delta_uj * 1e-6;
 }
 
-/* Before its own step: the other die has made its. Equal still: nothing of its own yet. */
+/* Before its own step: the other die has made its, or could not be read, and then nothing is
+ * known. Alike still: nothing of its own yet. */
 static bool still_mirrors(zones *all, zone *z)
 {
     uint64_t now_uj;
@@ -282,7 +293,8 @@ static bool still_mirrors(zones *all, zone *z)
         return true;
     for (zone *other = all->at; other < z; other++) {
         bool same_package = strncmp(other->name, z->name, strcspn(z->name, "d")) == 0;
-        if (same_package && other->kind == z->kind && other->last_uj == now_uj)
+        if (same_package && other->kind == z->kind &&
+            (other->since_s > 0 || is_close(other->last_uj, now_uj)))
             return true;
     }
     return false;

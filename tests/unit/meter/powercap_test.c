@@ -81,6 +81,10 @@ static void packages_and_dram_are_added_and_nothing_twice(void **state)
     close_to(device(&r, "dram-1")->machine_j, 3, 1e-9);
     close_to(fr_reading_machine(&r).value_j, 35, 1e-9);
     assert_int_equal(fr_reading_total(&r).method, FR_METHOD_MEASURED);
+    assert_string_equal(r.wholes[0].name, "psys");
+    assert_string_equal(r.wholes[0].source, "powercap psys");
+    close_to(r.wholes[0].energy_j, 50, 1e-9);
+    close_to(r.wholes[0].metered_s, 1, 1e-9);
     fr_meter_close(m);
     tree_free(&t);
 }
@@ -105,6 +109,32 @@ static void a_mirrored_die_is_counted_once_and_a_die_of_its_own_is_counted(void 
     assert_null(device(&r, "package-0-die-1"));
     close_to(device(&r, "package-1-die-0")->machine_j, 4, 1e-9);
     close_to(device(&r, "package-1-die-1")->machine_j, 6, 1e-9);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* The two are not read at the same moment, and one of the reads may fail. */
+static void a_mirrored_die_is_none_of_its_own_because_its_counter_went_on(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_zone(&t, "intel-rapl:0", "package-0-die-0", 700000000);
+    tree_zone(&t, "intel-rapl:1", "package-0-die-1", 700213000); /* a millisecond later */
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_energy(&t, "intel-rapl:0", "900000000");
+    tree_energy(&t, "intel-rapl:1", "900198000");
+    tree_pass(&t, 1, 0);
+    tree_read(m);
+    tree_energy(&t, "intel-rapl:0", "");
+    tree_energy(&t, "intel-rapl:1", "980000000");
+    tree_pass(&t, 1, 0);
+    tree_read(m);
+    tree_energy(&t, "intel-rapl:0", "1000000000");
+    tree_energy(&t, "intel-rapl:1", "1000000000");
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "package-0-die-0")->machine_j, 300, 1e-9);
+    assert_null(device(&r, "package-0-die-1"));
     fr_meter_close(m);
     tree_free(&t);
 }
@@ -205,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_recorded_trace_is_exact_to_the_microjoule),
         cmocka_unit_test(packages_and_dram_are_added_and_nothing_twice),
         cmocka_unit_test(a_mirrored_die_is_counted_once_and_a_die_of_its_own_is_counted),
+        cmocka_unit_test(a_mirrored_die_is_none_of_its_own_because_its_counter_went_on),
         cmocka_unit_test(a_failed_read_is_no_wrap_and_loses_no_joules),
         cmocka_unit_test(one_unreadable_socket_is_modelled_and_the_other_is_counted),
         cmocka_unit_test(an_unreadable_range_makes_a_wrap_a_named_gap),
