@@ -2,16 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 
 #define LINE_MOST     ((size_t)1 << 16)
@@ -37,7 +39,8 @@ static bool start(fr_stream *s, const char *command)
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return false;
-    char *loop = fr_dup_f("while :; do %s\nsleep %g; done", command, s->every_s);
+    char *loop =
+        fr_dup_f("while :; do %s\nprintf '\\n\\036\\n'; sleep %g; done", command, s->every_s);
     char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, loop, NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -97,18 +100,46 @@ static void take_bytes(fr_stream *s, fr_str bytes, void (*take)(void *, fr_str),
     }
 }
 
-void fr_stream_read(fr_stream *s, void (*take)(void *user, fr_str line), void *user)
+/* The end of it, from the beginning of a line on. */
+static bool read_file(const char *path, double stale_s, fr_buf *text)
+{
+    struct stat st;
+    struct statfs fs;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool ok = fstat(fd, &st) == 0 && fstatfs(fd, &fs) == 0 && S_ISREG(st.st_mode);
+    bool is_made = ok && (fs.f_type == SYSFS_MAGIC || fs.f_type == PROC_SUPER_MAGIC);
+    double age_s = ok ? (double)(fr_now_unix_ns() / 1000000000 - st.st_mtime) : 0;
+    ok = ok && (is_made || age_s <= stale_s);
+    off_t from =
+        ok && !is_made && st.st_size > (off_t)FILE_MOST ? st.st_size - (off_t)FILE_MOST : 0;
+    char block[4096];
+    bool skips = from > 0;
+    for (ssize_t n; ok && (n = pread(fd, block, sizeof block, from)) > 0; from += n) {
+        const char *at = block, *end = skips ? memchr(block, '\n', (size_t)n) : block - 1;
+        if (end == NULL)
+            continue;
+        at = skips ? end + 1 : at;
+        skips = false;
+        fr_buf_put(text, at, (size_t)(block + n - at));
+    }
+    close(fd);
+    return ok;
+}
+
+void fr_stream_read(fr_stream *s, double stale_s, void (*take)(void *user, fr_str line), void *user)
 {
     char block[4096];
     if (s->path != NULL) {
         int64_t now_ns = fr_now_monotonic_ns();
-        FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST };
+        FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST + LINE_MOST };
         if (now_ns < s->due_ns)
             return;
         s->due_ns = now_ns + (int64_t)(s->every_s * 1e9);
-        if (fr_file_read(s->path, FILE_MOST - 1, &text, NULL) != 0)
+        if (!read_file(s->path, stale_s, &text))
             return;
-        fr_buf_put(&text, "\n", 1);
+        fr_buf_put_s(&text, "\n" FR_STREAM_BREAK "\n");
         take_bytes(s, fr_buf_str(&text), take, user);
         return;
     }

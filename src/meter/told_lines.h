@@ -15,10 +15,14 @@ typedef struct fr_stream fr_stream;
  */
 fr_stream *fr_stream_open(const char *spec, double every_s, fr_bench *bench);
 /**
- * Takes what was told since the last call, newest line last, at most a MiB of each; does not wait.
- * take is called for every whole line.
+ * Takes what was told since the last call, newest line last, the last MiB of a file; does not wait.
+ * take is called for every whole line, and with FR_STREAM_BREAK where a command ended or a file
+ * did. A file that nobody has written for stale_s tells nothing (one of sysfs or proc is always
+ * new); nor does what is no regular file, which could let us wait.
  */
-void fr_stream_read(fr_stream *s, void (*take)(void *user, fr_str line), void *user);
+#define FR_STREAM_BREAK "\036"
+void fr_stream_read(fr_stream *s, double stale_s, void (*take)(void *user, fr_str line),
+                    void *user);
 void fr_stream_close(fr_stream *s);
 
 #endif

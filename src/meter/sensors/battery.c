@@ -2,10 +2,11 @@
  * A battery that empties: the whole machine's draw while nothing is plugged in, apart
  * (Documentation/ABI/testing/sysfs-class-power).
  *
- *     class/power_supply/BATn/type         "Battery"
- *     class/power_supply/BATn/status       "Discharging": only then does it tell what is drawn
- *     …/power_now                          microwatts; or
- *     …/voltage_now, …/current_now         microvolts and microamperes (of either sign)
+ *     class/power_supply/NAME/type         "Battery"; NAME is the driver's own: BAT0,
+ * macsmc-battery class/power_supply/NAME/scope        "Device": of a mouse or the like; else the
+ * machine's class/power_supply/NAME/status       "Discharging": only then does it tell what is
+ * drawn …/power_now                          microwatts; or …/voltage_now, …/current_now microvolts
+ * and microamperes (of either sign)
  *
  * energy_now moves in steps of minutes, so watts are integrated.
  */
@@ -36,7 +37,7 @@ typedef struct {
 
 static void find(const fr_bench *bench, batteries *all)
 {
-    char root[320], type[16];
+    char root[320], type[16], scope[16];
     char **names = NULL;
     size_t n = 0;
     snprintf(root, sizeof root, "%.256s/class/power_supply", bench->sysfs);
@@ -45,7 +46,8 @@ static void find(const fr_bench *bench, batteries *all)
     for (size_t i = 0; i < n && all->n < BATTERIES_MOST; i++) {
         battery *b = &all->at[all->n];
         fr_sysfile_text(type, sizeof type, "%s/%.32s/type", root, names[i]);
-        if (strcmp(type, "Battery") != 0 || strncmp(names[i], "BAT", 3) != 0)
+        fr_sysfile_text(scope, sizeof scope, "%s/%.32s/scope", root, names[i]);
+        if (strcmp(type, "Battery") != 0 || strcmp(scope, "Device") == 0)
             continue; /* a mouse's battery is none of ours */
         *b = (battery){ .power.fd = -1, .volts.fd = -1, .amperes.fd = -1, .last_w = NAN };
         snprintf(b->folder, sizeof b->folder, "%.300s/%.32s", root, names[i]);

@@ -5,12 +5,12 @@
  * line's first number is watts. Each second, or as often as a command that goes on tells a line.
  *     bmc     FRUGAL_BMC=cmd:LINE or file:PATH     the board's own controller, each minute:
  *                                                  "Instantaneous power reading: 220 Watts"
- * (ipmitool dcmi power reading) or Redfish's "PowerConsumedWatts": 344 (Chassis/…/Power). Not said:
- * ipmitool, where /dev/ipmi0 may be opened.
+ * (ipmitool dcmi power reading), ipmi-dcmi's "Current Power" or a resource of Redfish;
+ * told_watts.h. Not said: ipmitool, where /dev/ipmi0 may be opened.
  *
- * A figure older than three times its period is none.
+ * A figure older than three times its period is none, nor one in a file that nobody has written
+ * for a minute (wall) or three (bmc).
  */
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,57 +20,31 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "meter/told_lines.h"
+#include "meter/told_watts.h"
 #include "tables/tables.h"
 
 #define WALL_EVERY_S 1.0
 #define BMC_EVERY_S  60.0
 #define STALE_TIMES  3
-#define IMPOSSIBLE_W 200000.0
+#define FILE_STALE_S 60.0 /* at least: who writes it may be slower than we look */
 #define IPMITOOL     "cmd:ipmitool dcmi power reading"
 
 typedef struct {
     fr_stream *stream;
-    double (*parse)(fr_str line);
+    bool is_bmc;
+    fr_bmc_text text; /* of a bmc */
     double every_s, told_w, last_w, since_s;
     int64_t told_ns;
 } outside;
 
-/* The first number of a text that ends with 0; NAN: none, or one that no machine draws. */
-static double first_number(const char *at)
-{
-    char *end;
-    while (*at != '\0' && !isdigit((unsigned char)*at) && *at != '-')
-        at++;
-    if (*at == '\0')
-        return NAN;
-    double w = strtod(at, &end);
-    return end != at && w >= 0 && w <= IMPOSSIBLE_W ? w : NAN;
-}
-
-static double parse_wall(fr_str line)
-{
-    char text[256];
-    snprintf(text, sizeof text, "%.*s", (int)FR_MIN(line.n, sizeof text - 1), line.at);
-    return first_number(text);
-}
-
-static double parse_bmc(fr_str line)
-{
-    static const char *const NAMES[] = { "Instantaneous power reading", "\"PowerConsumedWatts\"" };
-    for (size_t i = 0; i < FR_COUNT_OF(NAMES); i++) {
-        size_t at;
-        if (!fr_str_find(line, fr_str_of(NAMES[i]), &at))
-            continue;
-        at += strlen(NAMES[i]);
-        return parse_wall((fr_str){ line.at + at, line.n - at });
-    }
-    return NAN;
-}
-
 static void take(void *user, fr_str line)
 {
     outside *o = user;
-    double w = o->parse(line);
+    if (fr_str_is(line, FR_STREAM_BREAK)) {
+        fr_bmc_text_break(&o->text);
+        return;
+    }
+    double w = o->is_bmc ? fr_bmc_take_line(&o->text, line) : fr_told_watts(line);
     if (isnan(w))
         return;
     o->told_w = w;
@@ -92,13 +66,13 @@ static const char *bmc_spec(const fr_bench *bench)
 }
 
 static void open_outside(fr_bench *bench, const char *name, const char *spec, double every_s,
-                         double (*parse)(fr_str), const char *error_name, void **state)
+                         bool is_bmc, const char *error_name, void **state)
 {
     *state = NULL;
     if (spec[0] == '\0')
         return;
     outside *o = FR_NEW(outside);
-    *o = (outside){ .parse = parse, .every_s = every_s, .told_w = NAN, .last_w = NAN };
+    *o = (outside){ .is_bmc = is_bmc, .every_s = every_s, .told_w = NAN, .last_w = NAN };
     o->stream = fr_stream_open(spec, every_s, bench);
     fr_channel *c = o->stream != NULL ? fr_bench_add(bench, FR_DEVICE_OTHER, "%s", name) : NULL;
     if (c == NULL) {
@@ -116,19 +90,18 @@ static void open_outside(fr_bench *bench, const char *name, const char *spec, do
 
 static void wall_open(fr_bench *bench, void **state)
 {
-    open_outside(bench, "wall", wall_spec(bench), WALL_EVERY_S, parse_wall, "wall_error_ratio",
-                 state);
+    open_outside(bench, "wall", wall_spec(bench), WALL_EVERY_S, false, "wall_error_ratio", state);
 }
 
 static void bmc_open(fr_bench *bench, void **state)
 {
-    open_outside(bench, "bmc", bmc_spec(bench), BMC_EVERY_S, parse_bmc, "bmc_error_ratio", state);
+    open_outside(bench, "bmc", bmc_spec(bench), BMC_EVERY_S, true, "bmc_error_ratio", state);
 }
 
 static void outside_sample(void *state, const fr_window *window, fr_delta *deltas)
 {
     outside *o = state;
-    fr_stream_read(o->stream, take, o);
+    fr_stream_read(o->stream, fmax(STALE_TIMES * o->every_s, FILE_STALE_S), take, o);
     double age_s = (double)(fr_now_monotonic_ns() - o->told_ns) * 1e-9;
     double now_w = o->told_ns != 0 && age_s <= STALE_TIMES * o->every_s ? o->told_w : NAN;
     if (isnan(now_w)) { /* silent: that time is not metered, and not guessed */
@@ -144,6 +117,7 @@ static void outside_close(void *state)
 {
     outside *o = state;
     fr_stream_close(o->stream);
+    fr_bmc_text_fini(&o->text);
     free(o);
 }
 

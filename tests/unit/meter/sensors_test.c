@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/time.h>
+#include <time.h>
+
 #include "base/clock.h"
 #include "recorded_tree.h"
 
@@ -250,7 +253,149 @@ static void a_jetson_tells_its_rails(void **state)
     fr_reading r = tree_read(m);
     close_to(device(&r, "cpu+gpu+cv-0")->machine_j, 8, 1e-9);
     close_to(device(&r, "soc-0")->machine_j, 4, 1e-9);
+    assert_null(device(&r, "cpu")); /* it is in the first rail */
+    assert_non_null(device(&r, "dram"));
     close_to(whole(&r, "module-0")->energy_j, 20, 1e-9);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+static void rail(const recorded_tree *t, int n, int k, const char *label, const char *mv,
+                 const char *ma)
+{
+    char file[32];
+    snprintf(file, sizeof file, "in%d_label", k);
+    hwmon(t, n, file, label);
+    snprintf(file, sizeof file, "in%d_input", k);
+    hwmon(t, n, file, mv);
+    snprintf(file, sizeof file, "curr%d_input", k);
+    hwmon(t, n, file, ma);
+}
+
+/* AGX Orin has no rail of the whole module; the memory's is fed by the 5 V rail. */
+static void an_agx_orin_counts_its_memory_once(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    hwmon(&t, 3, "name", "ina3221");
+    rail(&t, 3, 1, "VDD_GPU_SOC", "19000", "500");
+    rail(&t, 3, 2, "VDD_CPU_CV", "19000", "200");
+    rail(&t, 3, 3, "VIN_SYS_5V0", "5000", "1000");
+    hwmon(&t, 4, "name", "ina3221");
+    rail(&t, 4, 1, "NC", "0", "0");
+    rail(&t, 4, 2, "VDDQ_VDD2_1V8AO", "5000", "220");
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_pass(&t, 2, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "gpu tegra-0")->machine_j, 19, 1e-9);
+    close_to(device(&r, "package-0")->machine_j, 7.6, 1e-9);
+    close_to(device(&r, "sys 5v-0")->machine_j, 10, 1e-9);
+    close_to(fr_reading_machine(&r).value_j, 36.6, 1e-9); /* and no model beside */
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* Documentation/hwmon/amd_energy.rst: energy1 to energy64 are cores, then come the sockets. */
+static void amd_energy_is_found_behind_sixty_four_cores_and_once(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    char file[32], text[32];
+    hwmon(&t, 2, "name", "amd_energy");
+    for (int k = 1; k <= 65; k++) {
+        snprintf(file, sizeof file, "energy%d_label", k);
+        snprintf(text, sizeof text, k <= 64 ? "Ecore%03d" : "Esocket0", k - 1);
+        hwmon(&t, 2, file, text);
+        snprintf(file, sizeof file, "energy%d_input", k);
+        hwmon(&t, 2, file, "1000000");
+    }
+    hwmon(&t, 5, "name", "zenpower"); /* the same processor by another driver */
+    hwmon(&t, 5, "power1_label", "SVI2_P_Core");
+    hwmon(&t, 5, "power1_input", "90000000");
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    hwmon(&t, 2, "energy65_input", "121000000");
+    tree_pass(&t, 1, 1);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "package-0")->machine_j, 120, 1e-9);
+    assert_null(device(&r, "package cores-0"));
+    assert_null(device(&r, "cpu"));
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* The power that amdgpu tells of a processor with graphics is the package's, which RAPL has. */
+static void the_graphics_of_a_processor_are_not_counted_beside_it(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    char path[160];
+    tree_zone(&t, "intel-rapl:0", "package-0", 1000000);
+    hwmon(&t, 4, "name", "amdgpu");
+    hwmon(&t, 4, "power1_label", "PPT");
+    hwmon(&t, 4, "power1_input", "25000000");
+    hwmon(&t, 4, "device/.keep", "");
+    snprintf(path, sizeof path, "%s/class/hwmon/hwmon4/device/gpu_metrics", t.sysfs);
+    FILE *out = fopen(path, "w");
+    fwrite("\x80\0\2\2 and so on", 1, 14, out);
+    fclose(out);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_energy(&t, "intel-rapl:0", "26000000");
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "package-0")->machine_j, 25, 1e-9);
+    close_to(whole(&r, "apu-0")->energy_j, 25, 1e-9);
+    for (size_t i = 0; i < r.n_devices; i++)
+        assert_int_not_equal(r.devices[i].kind, FR_DEVICE_GPU);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* A GPU that cannot be read when the meter opens may be worked on afterwards: it is no zero. */
+static void a_gpu_that_does_not_answer_at_first_is_modelled_until_it_does(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    hwmon(&t, 4, "name", "amdgpu");
+    hwmon(&t, 4, "power1_average", "busy");
+    hwmon(&t, 4, "power1_cap", "300000000");
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    assert_true(device(&r, "gpu amd-0")->machine_j > 10);
+    assert_int_equal(device(&r, "gpu amd-0")->method, FR_METHOD_MIXED);
+    assert_non_null(strstr(r.note, "gpu amd is modelled until it answers"));
+    hwmon(&t, 4, "power1_average", "60000000");
+    tree_pass(&t, 1, 0);
+    r = tree_read(m);
+    close_to(device(&r, "gpu amd-0")->machine_j, 120, 1e-9); /* the first figure, for all of it */
+    fr_meter_close(m);
+    hwmon(&t, 4, "power1_average", "asleep");
+    hwmon(&t, 4, "device/power/runtime_status", "suspended");
+    m = tree_meter(&t, ROOT_PID, "");
+    tree_pass(&t, 1, 0);
+    r = tree_read(m);
+    close_to(device(&r, "gpu amd-0")->machine_j, 0, 1e-9); /* as the kernel says */
+    assert_int_equal(device(&r, "gpu amd-0")->method, FR_METHOD_MEASURED);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+static void an_intel_gpu_that_tells_its_package_alone_counts(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    hwmon(&t, 3, "name", "xe");
+    hwmon(&t, 3, "energy2_label", "pkg"); /* Linux 6.10 and later, no card figure */
+    hwmon(&t, 3, "energy2_input", "100");
+    hwmon(&t, 5, "name", "xe");
+    hwmon(&t, 5, "energy1_input", "100"); /* before: no labels */
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    hwmon(&t, 3, "energy2_input", "9000100");
+    hwmon(&t, 5, "energy1_input", "11000100");
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "gpu intel-0")->machine_j, 9, 1e-9);
+    close_to(device(&r, "gpu intel-1")->machine_j, 11, 1e-9);
     fr_meter_close(m);
     tree_free(&t);
 }
@@ -259,16 +404,20 @@ static void grace_tells_its_processor_and_holds_it_in_the_socket(void **state)
 {
     (void)state;
     recorded_tree t = tree_new(1, 4);
-    hwmon(&t, 1, "name", "power_meter");
+    hwmon(&t, 1, "device/name", "power_meter"); /* up to Linux 6.15: all below the device */
     hwmon(&t, 1, "device/power1_oem_info", "Grace Power Socket 0");
-    hwmon(&t, 1, "power1_average", "200000000");
-    hwmon(&t, 2, "name", "power_meter");
-    hwmon(&t, 2, "device/power1_oem_info", "CPU Power Socket 0");
+    hwmon(&t, 1, "device/power1_average", "200000000");
+    hwmon(&t, 2, "name", "power_meter"); /* since */
+    hwmon(&t, 2, "power1_oem_info", "CPU Power Socket 0");
     hwmon(&t, 2, "power1_average", "120000000");
+    hwmon(&t, 3, "device/name", "power_meter");
+    hwmon(&t, 3, "device/power1_oem_info", "SysIO Power Socket 0");
+    hwmon(&t, 3, "device/power1_average", "31000000");
     fr_meter *m = tree_meter(&t, ROOT_PID, "");
     tree_pass(&t, 1, 0);
     fr_reading r = tree_read(m);
     close_to(device(&r, "package-0")->machine_j, 120, 1e-9);
+    close_to(device(&r, "io-0")->machine_j, 31, 1e-9);
     assert_null(device(&r, "cpu"));
     close_to(whole(&r, "grace-0")->energy_j, 200, 1e-9);
     fr_meter_close(m);
@@ -298,6 +447,31 @@ static void a_battery_tells_only_while_it_empties(void **state)
     close_to(whole(&r, "battery-0")->metered_s, 2, 1e-9);
     assert_null(device(&r, "battery-0"));
     assert_string_equal(survey_of(&t, "battery").found, "empties: the whole machine's draw, apart");
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* Not every laptop calls it BAT0; what a mouse has says that it is a device's. */
+static void a_battery_of_any_name_counts_unless_it_is_a_peripherals(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    static const char *const NAMES[] = { "hidpp_battery_0", "macsmc-battery" };
+    for (int i = 0; i < 2; i++) {
+        char file[96];
+        snprintf(file, sizeof file, "sys/class/power_supply/%s/type", NAMES[i]);
+        tree_write(&t, file, "Battery\n");
+        snprintf(file, sizeof file, "sys/class/power_supply/%s/status", NAMES[i]);
+        tree_write(&t, file, "Discharging\n");
+        snprintf(file, sizeof file, "sys/class/power_supply/%s/power_now", NAMES[i]);
+        tree_write(&t, file, i == 0 ? "1000000\n" : "-9500000\n");
+    }
+    tree_write(&t, "sys/class/power_supply/hidpp_battery_0/scope", "Device\n");
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_pass(&t, 2, 0);
+    fr_reading r = tree_read(m);
+    close_to(whole(&r, "battery-0")->energy_j, 19, 1e-9);
+    assert_null(whole(&r, "battery-1"));
     fr_meter_close(m);
     tree_free(&t);
 }
@@ -333,7 +507,7 @@ static void a_wall_meter_stands_apart_and_rubbish_is_not_metered(void **state)
         { "-5\n", NAN },
         { "1e99\n", NAN },
         { "", NAN },
-        { "0x", 0 },
+        { "0x", NAN }, /* a machine that runs draws something */
         { "12.5,18,40,61\n", 12.5 },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -351,6 +525,63 @@ static void a_wall_meter_stands_apart_and_rubbish_is_not_metered(void **state)
     assert_null(whole(&r, "wall"));
     assert_non_null(strstr(r.note, "neither cmd:LINE nor file:PATH"));
     fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* The last line of a long log; a log that nobody writes any more; a pipe, which would let us wait.
+ */
+static void a_file_of_watts_is_read_to_its_end_and_grows_old(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    char spec[128], path[96];
+    snprintf(path, sizeof path, "%s/wall", t.root);
+    snprintf(spec, sizeof spec, "file:%s", path);
+    FILE *out = fopen(path, "w");
+    for (int i = 0; i < 200000; i++)
+        fprintf(out, "12.5 W at %d\n", i);
+    fprintf(out, "77.5 W");
+    fclose(out);
+    fr_meter *m = meter_with_wall(&t, spec);
+    tree_pass(&t, 2, 0);
+    fr_reading r = tree_read(m);
+    close_to(whole(&r, "wall")->energy_j, 155, 1e-9);
+    fr_meter_close(m);
+    struct timeval hour_ago[2] = { { .tv_sec = time(NULL) - 3600 },
+                                   { .tv_sec = time(NULL) - 3600 } };
+    assert_int_equal(utimes(path, hour_ago), 0);
+    m = meter_with_wall(&t, spec);
+    tree_pass(&t, 2, 0);
+    r = tree_read(m);
+    close_to(whole(&r, "wall")->metered_s, 0, 1e-9);
+    fr_meter_close(m);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    m = meter_with_wall(&t, spec);
+    tree_pass(&t, 2, 0);
+    r = tree_read(m);
+    close_to(whole(&r, "wall")->metered_s, 0, 1e-9);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+static void a_controller_of_the_board_tells_by_ipmi_or_redfish(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    char spec[128];
+    snprintf(spec, sizeof spec, "file:%s/bmc", t.root);
+    setenv("FRUGAL_BMC", spec, 1);
+    tree_write(&t, "bmc",
+               "{\n \"PowerControl\": [\n  {\"Name\": \"System\",\n   "
+               "\"PowerConsumedWatts\": 300},\n  {\"Name\": \"Memory\",\n   "
+               "\"PowerConsumedWatts\": 40}\n ]\n}\n");
+    fr_meter *m = meter_with_wall(&t, "");
+    tree_pass(&t, 2, 0);
+    fr_reading r = tree_read(m);
+    close_to(whole(&r, "bmc")->energy_j, 600, 1e-9);
+    fr_meter_close(m);
+    unsetenv("FRUGAL_BMC");
     tree_free(&t);
 }
 
@@ -523,9 +754,17 @@ int main(void)
         cmocka_unit_test(an_amd_gpu_is_integrated_and_its_work_is_a_range),
         cmocka_unit_test(an_intel_gpu_counts),
         cmocka_unit_test(a_jetson_tells_its_rails),
+        cmocka_unit_test(an_agx_orin_counts_its_memory_once),
+        cmocka_unit_test(amd_energy_is_found_behind_sixty_four_cores_and_once),
+        cmocka_unit_test(the_graphics_of_a_processor_are_not_counted_beside_it),
+        cmocka_unit_test(a_gpu_that_does_not_answer_at_first_is_modelled_until_it_does),
+        cmocka_unit_test(an_intel_gpu_that_tells_its_package_alone_counts),
         cmocka_unit_test(grace_tells_its_processor_and_holds_it_in_the_socket),
         cmocka_unit_test(a_battery_tells_only_while_it_empties),
+        cmocka_unit_test(a_battery_of_any_name_counts_unless_it_is_a_peripherals),
         cmocka_unit_test(a_wall_meter_stands_apart_and_rubbish_is_not_metered),
+        cmocka_unit_test(a_file_of_watts_is_read_to_its_end_and_grows_old),
+        cmocka_unit_test(a_controller_of_the_board_tells_by_ipmi_or_redfish),
         cmocka_unit_test(a_wall_command_is_run_beside_and_ended),
         cmocka_unit_test(what_the_wall_would_say_is_modelled_apart),
         cmocka_unit_test(a_neuron_device_is_modelled_by_its_share_of_the_maximum),
