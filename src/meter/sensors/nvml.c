@@ -8,6 +8,7 @@
  * partitioned (MIG) tells the whole board's power, which is never charged to a slice.
  */
 #include <dlfcn.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@
 #define POWER_PERIOD_S  0.1
 #define COMPARE_S       30.0
 #define COMPARE_LEAST_J 100.0
-#define COMPARE_MOST    0.25 /* power is sampled and may be an average of a second */
+#define COMPARE_MOST    0.25    /* power is sampled and may be an average of a second */
+#define IMPOSSIBLE_W    20000.0 /* of one GPU: a sentinel */
 #define SAMPLES_MOST    256
 #define USERS_MOST      256
 #define MJ_PER_J        1e3
@@ -57,6 +59,7 @@ typedef struct {
     int (*utilization)(nvml_device, nvml_utilization *);
     int (*process_utilization)(nvml_device, nvml_process_sample *, unsigned *, unsigned long long);
     int (*processes)(nvml_device, unsigned *, nvml_process *);
+    int (*graphics)(nvml_device, unsigned *, nvml_process *);
     int (*mig_mode)(nvml_device, unsigned *, unsigned *);
 } nvml_calls;
 
@@ -115,6 +118,7 @@ static bool load(const char *name, nvml_calls *out, const char **why)
         { &out->utilization, "nvmlDeviceGetUtilizationRates", false },
         { &out->process_utilization, "nvmlDeviceGetProcessUtilization", false },
         { &out->processes, "nvmlDeviceGetComputeRunningProcesses_v3", false },
+        { &out->graphics, "nvmlDeviceGetGraphicsRunningProcesses_v3", false },
         { &out->mig_mode, "nvmlDeviceGetMigMode", false },
     };
     for (size_t i = 0; i < FR_COUNT_OF(calls); i++) {
@@ -139,6 +143,14 @@ static void unload(nvml_calls *nvml)
     dlclose(nvml->library);
 }
 
+/* NAN: not told, or no watts of a GPU. */
+static double power_of(const nvml_calls *nvml, nvml_device handle)
+{
+    unsigned mw = 0;
+    double w = nvml->power_mw(handle, &mw) == 0 ? mw / MW_PER_W : NAN;
+    return w <= IMPOSSIBLE_W ? w : NAN;
+}
+
 /* Rest and full draw of a GPU, for the split and for when it falls silent. */
 static void curve_of(const nvml_calls *nvml, nvml_device handle, fr_curve *out)
 {
@@ -154,19 +166,18 @@ static void add_gpu(gpus *all, unsigned index)
     const nvml_calls *nvml = &all->nvml;
     gpu g = { 0 };
     char name[96] = "GPU";
-    unsigned pending, mode = 0, power_mw;
+    unsigned pending, mode = 0;
     if (nvml->handle(index, &g.handle) != 0) {
         fr_bench_note(all->bench, "gpu-%u does not answer", index);
         return;
     }
     nvml->name(g.handle, name, sizeof name);
     g.has_counter = nvml->energy_mj != NULL && nvml->energy_mj(g.handle, &g.last_mj) == 0;
-    bool has_power = nvml->power_mw(g.handle, &power_mw) == 0;
-    if (!g.has_counter && !has_power) {
+    g.last_w = g.beside_w = power_of(nvml, g.handle);
+    if (!g.has_counter && isnan(g.last_w)) {
         fr_bench_note(all->bench, "gpu-%u %.40s has no readable power", index, name);
         return;
     }
-    g.last_w = g.beside_w = has_power ? power_mw / MW_PER_W : NAN;
     g.is_partitioned =
         nvml->mig_mode != NULL && nvml->mig_mode(g.handle, &mode, &pending) == 0 && mode == 1;
     if (g.is_partitioned)
@@ -219,9 +230,8 @@ static void nvml_open(fr_bench *bench, void **state)
 static void compare(gpus *all, size_t index, double dt_s, const fr_delta *counted)
 {
     gpu *g = &all->gpus[index];
-    unsigned now_mw;
     fr_delta by_power = { 0 };
-    double now_w = all->nvml.power_mw(g->handle, &now_mw) == 0 ? now_mw / MW_PER_W : NAN;
+    double now_w = power_of(&all->nvml, g->handle);
     fr_delta_by_power(&g->beside_w, &g->beside_since_s, now_w, dt_s, &by_power);
     if (!counted->ok || !by_power.ok || g->disagrees) { /* unlike windows are not compared */
         g->beside_j = g->beside_counted_j = g->beside_s = 0;
@@ -244,24 +254,20 @@ static void compare(gpus *all, size_t index, double dt_s, const fr_delta *counte
 /* Joules since the last good reading. */
 static void count(const nvml_calls *nvml, gpu *g, double dt_s, fr_delta *delta)
 {
-    g->since_s += dt_s;
-    if (g->has_counter) {
-        unsigned long long now_mj;
-        if (nvml->energy_mj(g->handle, &now_mj) != 0)
-            return;
-        delta->gap = now_mj < g->last_mj; /* the driver was loaded anew */
-        delta->ok = !delta->gap;
-        delta->counted_j = (double)(now_mj - g->last_mj) / MJ_PER_J;
-        g->last_mj = now_mj;
-    } else {
-        unsigned now_mw;
-        if (nvml->power_mw(g->handle, &now_mw) != 0)
-            return;
-        double now_w = now_mw / MW_PER_W;
-        delta->ok = true;
-        delta->counted_j = (isnan(g->last_w) ? now_w : (g->last_w + now_w) / 2) * g->since_s;
-        g->last_w = now_w;
+    if (!g->has_counter) {
+        fr_delta_by_power(&g->last_w, &g->since_s, power_of(nvml, g->handle), dt_s, delta);
+        return;
     }
+    unsigned long long now_mj;
+    g->since_s += dt_s;
+    if (nvml->energy_mj(g->handle, &now_mj) != 0 || now_mj == ULLONG_MAX)
+        return;
+    double joules = (double)(now_mj - g->last_mj) / MJ_PER_J;
+    /* set back: the driver was loaded anew; or further on than any GPU draws */
+    delta->gap = now_mj < g->last_mj || joules > IMPOSSIBLE_W * (g->since_s + 1);
+    delta->ok = !delta->gap;
+    delta->counted_j = joules;
+    g->last_mj = now_mj;
     g->since_s = 0;
 }
 
@@ -298,7 +304,17 @@ static void let_users_work(gpu *g, double busy_s)
         g->users[i].busy_s += g->users[i].share * busy_s;
 }
 
-/* By time on the processors of the GPU; false where the driver does not tell. */
+static bool is_visible(const fr_bench *bench, unsigned pid)
+{
+    char path[320];
+    snprintf(path, sizeof path, "%s/%u", bench->procfs, pid);
+    return access(path, F_OK) == 0;
+}
+
+/*
+ * By time on the processors of the GPU; false where the driver does not tell. In a container the
+ * driver's process numbers are not ours: who cannot be seen here may be of the run, or not.
+ */
 static bool share_by_time(gpus *all, gpu *g)
 {
     nvml_process_sample samples[SAMPLES_MOST];
@@ -306,13 +322,15 @@ static bool share_by_time(gpus *all, gpu *g)
     if (all->nvml.process_utilization == NULL ||
         all->nvml.process_utilization(g->handle, samples, &n, g->seen_us) != 0)
         return false;
-    double ours = 0, everybodys = 0;
+    double ours = 0, unseen = 0, everybodys = 0;
     for (unsigned i = 0; i < n && i < SAMPLES_MOST; i++) {
         if (samples[i].sm > 100)
             continue; /* a sentinel */
         everybodys += samples[i].sm;
         if (all->bench->in_tree(all->bench->tree, (pid_t)samples[i].pid))
             ours += samples[i].sm;
+        else if (!is_visible(all->bench, samples[i].pid))
+            unseen += samples[i].sm;
         if (samples[i].time_us > g->seen_us)
             g->seen_us = samples[i].time_us;
     }
@@ -323,32 +341,33 @@ static bool share_by_time(gpus *all, gpu *g)
             give_share(g, samples[i].pid, samples[i].sm / everybodys);
     }
     double share = ours / everybodys;
-    g->share = (fr_range){ share, share, share };
+    g->share = (fr_range){ share, unseen >= everybodys ? 1 : share, (ours + unseen) / everybodys };
     return true;
 }
 
-static bool is_visible(const fr_bench *bench, unsigned pid)
-{
-    char path[320];
-    snprintf(path, sizeof path, "%s/%u", bench->procfs, pid);
-    return access(path, F_OK) == 0;
-}
-
-/* By who is there. In a container the driver's process numbers are not ours: then the whole
- * device counts as the run's, from nothing to all. */
+/*
+ * By who is there. Where nobody is that can be seen, as in a container, the whole device counts as
+ * the run's, from nothing to all; a GPU at which nobody computes shows pictures, or is at rest.
+ */
 static void share_by_presence(gpus *all, gpu *g)
 {
     static const fr_range NOBODY_KNOWS = { 0, 1, 1 };
+    const nvml_calls *nvml = &all->nvml;
     nvml_process processes[SAMPLES_MOST];
     unsigned n = SAMPLES_MOST, ours = 0, visible = 0;
     g->share = NOBODY_KNOWS;
-    if (all->nvml.processes == NULL || all->nvml.processes(g->handle, &n, processes) != 0)
+    if (nvml->processes == NULL || nvml->processes(g->handle, &n, processes) != 0)
         return;
+    if (n == 0 && nvml->graphics != NULL) {
+        n = SAMPLES_MOST;
+        if (nvml->graphics(g->handle, &n, processes) != 0)
+            n = 0;
+    }
     for (unsigned i = 0; i < n && i < SAMPLES_MOST; i++) {
         ours += all->bench->in_tree(all->bench->tree, (pid_t)processes[i].pid);
         visible += is_visible(all->bench, processes[i].pid);
     }
-    if (n > 0 && visible == 0)
+    if (visible == 0 && (n > 0 || g->utilization_ratio > 0))
         return;
     if (n == 1)
         give_share(g, processes[0].pid, 1);
@@ -366,6 +385,9 @@ static void nvml_sample(void *state, const fr_window *window, fr_delta *deltas)
         count(&all->nvml, g, window->dt_s, &deltas[i]);
         if (g->has_counter)
             compare(all, i, window->dt_s, &deltas[i]);
+        if (all->nvml.utilization != NULL && all->nvml.utilization(g->handle, &utilization) == 0 &&
+            utilization.gpu <= 100)
+            g->utilization_ratio = utilization.gpu / 100.0;
         g->share_age_s += window->dt_s;
         if (g->share_age_s >= SHARE_EVERY_S) {
             g->share_age_s = 0;
@@ -376,9 +398,6 @@ static void nvml_sample(void *state, const fr_window *window, fr_delta *deltas)
             else if (!share_by_time(all, g))
                 share_by_presence(all, g);
         }
-        if (all->nvml.utilization != NULL && all->nvml.utilization(g->handle, &utilization) == 0 &&
-            utilization.gpu <= 100)
-            g->utilization_ratio = utilization.gpu / 100.0;
         deltas[i].has_share = true;
         deltas[i].share = g->share;
         deltas[i].busy_s = g->utilization_ratio * window->dt_s;

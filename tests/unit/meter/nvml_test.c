@@ -136,6 +136,70 @@ static void where_nobody_can_say_the_range_says_so(void **state)
     tree_free(&t);
 }
 
+/* A driver in a container may list nobody, or tell times of numbers that mean nothing here. */
+static void a_busy_gpu_whose_workers_cannot_be_seen_is_no_zero(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fake_gpu *g = &driver->gpus[0];
+    for (int i = 0; i < 2; i++) {
+        g->tells_time = i == 1;
+        g->n_processes = (unsigned)i;
+        g->pids[0] = 4000; /* not in our /proc */
+        g->sm_percent[0] = 70;
+        g->busy_percent = 70;
+        fr_meter *m = tree_meter(&t, ROOT_PID, library);
+        g->energy_mj += 200000;
+        tree_pass(&t, 1, 0);
+        fr_reading r = tree_read(m);
+        close_to(device(&r, GPU_0)->active_j, 170, 1e-6);
+        assert_true(device(&r, GPU_0)->active_low_j == 0);
+        fr_meter_close(m);
+    }
+    g->n_processes = 0;
+    g->busy_percent = 0; /* at rest nobody's work is charged */
+    fr_meter *m = tree_meter(&t, ROOT_PID, library);
+    g->energy_mj += 60000;
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, GPU_0)->active_j, 0, 1e-6);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* All ones is NVML's "not available"; a counter does not leap by what no GPU draws. */
+static void a_sentinel_is_no_reading(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fake_gpu *g = &driver->gpus[0];
+    static const unsigned long long WRONG_MJ[] = { ~0ull, 1ull << 60 };
+    for (int i = 0; i < 2; i++) {
+        g->energy_mj = 777;
+        fr_meter *m = tree_meter(&t, ROOT_PID, library);
+        g->energy_mj = WRONG_MJ[i];
+        tree_pass(&t, 1, 0);
+        fr_reading r = tree_read(m);
+        assert_true(device(&r, GPU_0)->machine_j < 300);
+        assert_int_equal(device(&r, GPU_0)->method, FR_METHOD_MIXED);
+        fr_meter_close(m);
+    }
+    g->has_counter = false;
+    g->power_mw = 50000;
+    fr_meter *m = tree_meter(&t, ROOT_PID, library);
+    g->power_mw = ~0u;
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    assert_true(device(&r, GPU_0)->machine_j < 300);
+    g->power_mw = 70000;
+    tree_pass(&t, 1, 0);
+    r = tree_read(m);
+    close_to(device(&r, GPU_0)->machine_j, 120, 1e-9); /* (50 + 70) / 2 over both seconds */
+    assert_int_equal(device(&r, GPU_0)->method, FR_METHOD_MEASURED);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
 static void a_partitioned_gpu_is_never_charged_the_board(void **state)
 {
     (void)state;
@@ -242,6 +306,8 @@ int main(void)
         cmocka_unit_test_setup(work_is_shared_by_time_on_the_gpu, reset),
         cmocka_unit_test_setup(a_gpu_on_which_nobody_of_ours_runs_charges_idle_alone, reset),
         cmocka_unit_test_setup(where_nobody_can_say_the_range_says_so, reset),
+        cmocka_unit_test_setup(a_busy_gpu_whose_workers_cannot_be_seen_is_no_zero, reset),
+        cmocka_unit_test_setup(a_sentinel_is_no_reading, reset),
         cmocka_unit_test_setup(a_partitioned_gpu_is_never_charged_the_board, reset),
         cmocka_unit_test_setup(a_gpu_that_falls_silent_is_modelled_until_it_answers, reset),
         cmocka_unit_test_setup(a_driver_that_is_absent_or_broken_is_no_error, reset),
