@@ -6,7 +6,9 @@
  *         "POWER_STATUS_VALID,1742490440,5.24,5.31,5.27"   status, time, least, most, mean percent
  *
  * "neuron-power 1": watts = percent x neuron_max_w, whose range is wide. What is drawn at rest is
- * the lowest percentage seen, and is no work. Always modelled, whoever's percentage it is.
+ * the lowest percentage seen, and is no work. Always modelled, whoever's percentage it is. A device
+ * that is there and tells none (an older driver, POWER_STATUS_NO_DATA) draws as a GPU does at rest,
+ * and anything up to the maximum as the range.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "meter/meter_priv.h"
 #include "tables/tables.h"
@@ -45,8 +48,10 @@ static void find(const char *sysfs, neurons *all)
 {
     snprintf(all->sysfs, sizeof all->sysfs, "%s", sysfs);
     for (int i = 0; i < DEVICES_MOST; i++) {
+        char folder[320];
         double ratio = read_ratio(sysfs, i);
-        if (isnan(ratio))
+        snprintf(folder, sizeof folder, "%.256s/" FOLDER "/neuron%d", sysfs, i);
+        if (isnan(ratio) && !fr_dir_exists(folder))
             continue;
         all->number[all->n] = i;
         all->rest_ratio[all->n] = all->now_ratio[all->n] = ratio;
@@ -64,6 +69,14 @@ static void set_curve(fr_channel *c, double rest_ratio)
         c->curve.at_w[i] = fr_range_scale(most_w, rest_ratio + (1 - rest_ratio) * AT[i]);
 }
 
+static void set_silent_curve(fr_channel *c)
+{
+    fr_constant most = fr_constant_of("neuron_max_w"),
+                idle = fr_constant_of("gpu_idle_of_tdp_ratio");
+    for (size_t i = 0; i < FR_CURVE_POINTS; i++)
+        c->curve.at_w[i] = (fr_range){ most.low * idle.low, most.mid * idle.mid, most.high };
+}
+
 static void neuron_open(fr_bench *bench, void **state)
 {
     neurons *all = FR_NEW(neurons);
@@ -77,8 +90,14 @@ static void neuron_open(fr_bench *bench, void **state)
         }
         c->source = fr_source_f("model neuron-power 1 (%g W at most, unpublished)",
                                 fr_constant_of("neuron_max_w").mid);
-        set_curve(c, all->rest_ratio[i]);
         all->channel[i] = c;
+        if (!isnan(all->rest_ratio[i])) {
+            set_curve(c, all->rest_ratio[i]);
+            continue;
+        }
+        set_silent_curve(c);
+        fr_bench_note(bench, "%s tells no power: modelled as at rest, and up to its maximum",
+                      c->name);
     }
     if (all->n == 0) {
         free(all);
@@ -95,9 +114,10 @@ static void neuron_sample(void *state, const fr_window *window, fr_delta *deltas
         double ratio = read_ratio(all->sysfs, all->number[i]);
         if (!isnan(ratio))
             all->now_ratio[i] = ratio;
-        if (all->now_ratio[i] < all->rest_ratio[i]) {
+        if (isnan(all->rest_ratio[i]) || all->now_ratio[i] < all->rest_ratio[i]) {
             all->rest_ratio[i] = all->now_ratio[i];
-            set_curve(all->channel[i], all->rest_ratio[i]);
+            if (!isnan(all->rest_ratio[i]))
+                set_curve(all->channel[i], all->rest_ratio[i]);
         }
         double above = all->now_ratio[i] - all->rest_ratio[i];
         deltas[i] = (fr_delta){
@@ -117,13 +137,20 @@ static void neuron_survey(fr_bench *bench, fr_sensor_state *out)
 {
     neurons *all = FR_NEW(neurons);
     find(bench->sysfs, all);
+    size_t n_silent = 0;
+    for (size_t i = 0; i < all->n; i++)
+        n_silent += isnan(all->rest_ratio[i]);
     out->usable = all->n > 0;
-    if (all->n > 0)
+    if (n_silent > 0)
+        snprintf(out->found, sizeof out->found,
+                 "%zu device%s, %zu of which tell no power: those are modelled as at rest", all->n,
+                 all->n == 1 ? "" : "s", n_silent);
+    else if (all->n > 0)
         snprintf(out->found, sizeof out->found,
                  "%zu device%s: a share of an unpublished maximum, so modelled", all->n,
                  all->n == 1 ? "" : "s");
     else
-        snprintf(out->found, sizeof out->found, "no Neuron device that tells its power");
+        snprintf(out->found, sizeof out->found, "no Neuron device");
     free(all);
 }
 

@@ -667,6 +667,30 @@ static void a_neuron_device_is_modelled_by_its_share_of_the_maximum(void **state
     tree_free(&t);
 }
 
+/* An older driver has no such file; a new one may have no data yet. Neither is zero watts. */
+static void a_neuron_device_that_tells_no_power_is_modelled_until_it_does(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    neuron_power(&t, "POWER_STATUS_NO_DATA,0,0.00,0.00,0.00");
+    tree_write(&t, "sys/devices/virtual/neuron_device/neuron1/core_count", "2\n");
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_pass(&t, 1, 0);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "neuron-0")->machine_j, 0.1 * 350, 1e-6);
+    close_to(device(&r, "neuron-1")->machine_high_j, 600, 1e-6);
+    assert_non_null(strstr(r.note, "neuron-1 tells no power"));
+    neuron_power(&t, "POWER_STATUS_VALID,1742490440,4.9,5.2,5.0");
+    tree_pass(&t, 1, 0);
+    tree_read(m);
+    neuron_power(&t, "POWER_STATUS_VALID,1742490500,40,50,45.0");
+    tree_pass(&t, 1, 0);
+    r = tree_read(m);
+    close_to(device(&r, "neuron-0")->machine_j, (0.1 + 0.05 + 0.45) * 350, 1e-6);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
 static void disk_busy(const recorded_tree *t, unsigned ms)
 {
     tree_write(t, "proc/diskstats",
@@ -768,6 +792,7 @@ int main(void)
         cmocka_unit_test(a_wall_command_is_run_beside_and_ended),
         cmocka_unit_test(what_the_wall_would_say_is_modelled_apart),
         cmocka_unit_test(a_neuron_device_is_modelled_by_its_share_of_the_maximum),
+        cmocka_unit_test(a_neuron_device_that_tells_no_power_is_modelled_until_it_does),
         cmocka_unit_test(disks_draw_by_size_and_by_work),
         cmocka_unit_test(bytes_between_machines_are_counted),
         cmocka_unit_test(a_suspended_hour_is_counted_by_the_counter),
