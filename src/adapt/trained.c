@@ -425,53 +425,15 @@ static void key(const fr_rung *r, json_t *settings)
         json_object_set_new(settings, "documents", json_string(r->with.documents_hash));
 }
 
-const fr_rung_kind FR_RUNG_LORA = {
-    .strategy = "lora",
-    .needs_model = true,
-    .trains = true,
-    .fits = fits,
-    .predict = predict,
-    .build = build,
-    .open = open_trained,
-    .answer = fr_prompted_answer,
-    .likelihood = fr_prompted_likelihood,
-    .forget = fr_prompted_forget,
-    .close = fr_prompted_close,
-    .save = save,
-    .key = key,
-    .free_state = fr_prompted_free,
-};
+/* They differ in what t->method makes of the strategy's name. */
+#define TRAINED(name)                                                                              \
+    {                                                                                              \
+        .strategy = name, .needs_model = true, .trains = true, .fits = fits, .predict = predict,   \
+        .build = build, .open = open_trained, .answer = fr_prompted_answer,                        \
+        .likelihood = fr_prompted_likelihood, .forget = fr_prompted_forget,                        \
+        .close = fr_prompted_close, .save = save, .key = key, .free_state = fr_prompted_free,      \
+    }
 
-const fr_rung_kind FR_RUNG_FULL = {
-    .strategy = "full",
-    .needs_model = true,
-    .trains = true,
-    .fits = fits,
-    .predict = predict,
-    .build = build,
-    .open = open_trained,
-    .answer = fr_prompted_answer,
-    .likelihood = fr_prompted_likelihood,
-    .forget = fr_prompted_forget,
-    .close = fr_prompted_close,
-    .save = save,
-    .key = key,
-    .free_state = fr_prompted_free,
-};
-
-const fr_rung_kind FR_RUNG_SCRATCH = {
-    .strategy = "scratch",
-    .needs_model = true,
-    .trains = true,
-    .fits = fits,
-    .predict = predict,
-    .build = build,
-    .open = open_trained,
-    .answer = fr_prompted_answer,
-    .likelihood = fr_prompted_likelihood,
-    .forget = fr_prompted_forget,
-    .close = fr_prompted_close,
-    .save = save,
-    .key = key,
-    .free_state = fr_prompted_free,
-};
+const fr_rung_kind FR_RUNG_LORA = TRAINED("lora");
+const fr_rung_kind FR_RUNG_FULL = TRAINED("full");
+const fr_rung_kind FR_RUNG_SCRATCH = TRAINED("scratch");

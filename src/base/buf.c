@@ -152,6 +152,29 @@ void fr_buf_put_c(fr_buf *b, char c)
     fr_buf_put(b, &c, 1);
 }
 
+void fr_buf_put_html(fr_buf *b, char c)
+{
+    switch (c) {
+    case '<':
+        fr_buf_put_s(b, "&lt;");
+        break;
+    case '>':
+        fr_buf_put_s(b, "&gt;");
+        break;
+    case '&':
+        fr_buf_put_s(b, "&amp;");
+        break;
+    case '"':
+        fr_buf_put_s(b, "&quot;");
+        break;
+    case '\'':
+        fr_buf_put_s(b, "&#39;");
+        break;
+    default:
+        fr_buf_put_c(b, c);
+    }
+}
+
 void fr_buf_put_f(fr_buf *b, const char *fmt, ...)
 {
     va_list args, again;

@@ -48,6 +48,7 @@ void fr_buf_put(fr_buf *b, const void *bytes, size_t n);
 void fr_buf_put_s(fr_buf *b, const char *text);
 void fr_buf_put_str(fr_buf *b, fr_str text);
 void fr_buf_put_c(fr_buf *b, char c);
+void fr_buf_put_html(fr_buf *b, char c); /* as HTML and XML text or attribute has it */
 void fr_buf_put_f(fr_buf *b, const char *fmt, ...) FR_PRINTF(2, 3);
 fr_str fr_buf_str(const fr_buf *b);
 const char *fr_buf_text(const fr_buf *b); /* "" when empty; borrowed until the next put */

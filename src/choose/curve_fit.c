@@ -124,12 +124,8 @@ static double y_of(const frame *f, double v)
 static void put_text(fr_buf *out, double x, double y, const char *anchor, const char *text)
 {
     fr_buf_put_f(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
-    for (; *text != '\0'; text++) {
-        if (*text == '<' || *text == '&')
-            fr_buf_put_s(out, *text == '<' ? "&lt;" : "&amp;");
-        else
-            fr_buf_put_c(out, *text);
-    }
+    for (; *text != '\0'; text++)
+        fr_buf_put_html(out, *text);
     fr_buf_put_s(out, "</text>\n");
 }
 

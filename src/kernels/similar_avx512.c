@@ -5,8 +5,7 @@
 #include "base/compiler.h"
 #include "kernels/similar_rows.h"
 
-#define V     static inline __attribute__((always_inline))
-#define AHEAD 8 /* picked rows whose bytes are asked for before their turn */
+#define V static inline __attribute__((always_inline))
 
 V float sum_lanes(__m512 a)
 {
@@ -24,13 +23,7 @@ V __m512 step(__m512 sum, __m512 q, __m512 x, bool apart)
     return _mm512_fmadd_ps(d, d, sum);
 }
 
-V void ask_for(const void *row, size_t bytes)
-{
-    for (size_t b = 0; b < bytes; b += 64)
-        _mm_prefetch((const char *)row + b, _MM_HINT_T0);
-}
-
-/* Four rows side by side, to hide the latency of a chain of fused steps. */
+/* out[r] of the rows x[r]. */
 V void four(float *out, const float *q, const float *const *x, size_t dim, bool apart)
 {
     __m512 sum[4] = { _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(),
@@ -51,36 +44,7 @@ V void four(float *out, const float *q, const float *const *x, size_t dim, bool 
         out[r] = sum_lanes(sum[r]);
 }
 
-V void all(float *out, const float *q, const float *rows, size_t stride, const uint32_t *pick,
-           size_t n, size_t dim, bool apart)
-{
-    for (size_t i = 0; i < n; i += 4) {
-        const float *x[4];
-        float got[4];
-        size_t these = FR_MIN(n - i, (size_t)4);
-        for (size_t r = 0; r < 4; r++) {
-            size_t at = i + FR_MIN(r, these - 1);
-            x[r] = rows + (pick != NULL ? pick[at] : at) * stride;
-            if (pick != NULL && at + AHEAD < n)
-                ask_for(rows + pick[at + AHEAD] * stride, dim * sizeof(float));
-        }
-        four(got, q, x, dim, apart);
-        for (size_t r = 0; r < these; r++)
-            out[i + r] = got[r];
-    }
-}
-
-static void dot(float *out, const float *q, const float *rows, size_t stride, const uint32_t *pick,
-                size_t n, size_t dim)
-{
-    all(out, q, rows, stride, pick, n, dim, false);
-}
-
-static void distance(float *out, const float *q, const float *rows, size_t stride,
-                     const uint32_t *pick, size_t n, size_t dim)
-{
-    all(out, q, rows, stride, pick, n, dim, true);
-}
+#include "kernels/similar_body.h"
 
 static void dot_i8(int32_t *out, const int16_t *q, const int8_t *rows, size_t stride,
                    const uint32_t *pick, size_t n, size_t dim)

@@ -255,27 +255,14 @@ static const json_t *look_up(const scope *at, fr_str key, bool *zero)
     return NULL;
 }
 
+/* As LangChain's mustache does: a single quote stays. */
 static void put_escaped(fr_buf *out, fr_str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        switch (s.at[i]) {
-        case '&':
-            fr_buf_put_s(out, "&amp;");
-            break;
-        case '"':
-            fr_buf_put_s(out, "&quot;");
-            break;
-        case '<':
-            fr_buf_put_s(out, "&lt;");
-            break;
-        case '>':
-            fr_buf_put_s(out, "&gt;");
-            break;
-        default:
-            fr_buf_put_c(out, s.at[i]);
-            break;
-        }
-    }
+    for (size_t i = 0; i < s.n; i++)
+        if (s.at[i] == '\'')
+            fr_buf_put_c(out, '\'');
+        else
+            fr_buf_put_html(out, s.at[i]);
 }
 
 static int put_value(renderer *r, const json_t *v, bool zero, bool raw)

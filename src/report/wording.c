@@ -169,25 +169,7 @@ void fr_put_escaped_n(fr_buf *out, const char *text, size_t most_characters)
             text += unprintable - 1;
             continue;
         }
-        switch (*text) {
-        case '<':
-            fr_buf_put_s(out, "&lt;");
-            break;
-        case '>':
-            fr_buf_put_s(out, "&gt;");
-            break;
-        case '&':
-            fr_buf_put_s(out, "&amp;");
-            break;
-        case '"':
-            fr_buf_put_s(out, "&quot;");
-            break;
-        case '\'':
-            fr_buf_put_s(out, "&#39;");
-            break;
-        default:
-            fr_buf_put_c(out, *text);
-        }
+        fr_buf_put_html(out, *text);
     }
 }
 

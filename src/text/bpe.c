@@ -159,7 +159,9 @@ static bool better(candidate a, candidate b)
     return a.rank != b.rank ? a.rank < b.rank : a.at < b.at;
 }
 
-static void heap_push(encoding *e, int32_t at)
+#include "text/merge_heap_body.h"
+
+static void propose(encoding *e, int32_t at)
 {
     int32_t next = e->symbols[at].next;
     if (next < 0)
@@ -167,32 +169,7 @@ static void heap_push(encoding *e, int32_t at)
     const fr_merge *merge = fr_merge_find(e->t, e->symbols[at].id, e->symbols[next].id);
     if (merge == NULL)
         return;
-    FR_GROW(e->heap, e->heap_n, e->heap_cap);
-    candidate c = { merge->rank, at, merge };
-    size_t i = e->heap_n++;
-    for (; i > 0 && better(c, e->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        e->heap[i] = e->heap[(i - 1) / 2];
-    e->heap[i] = c;
-}
-
-static candidate heap_pop(encoding *e)
-{
-    candidate top = e->heap[0], last = e->heap[--e->heap_n];
-    size_t i = 0;
-    for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= e->heap_n)
-            break;
-        if (child + 1 < e->heap_n && better(e->heap[child + 1], e->heap[child]))
-            child++;
-        if (!better(e->heap[child], last))
-            break;
-        e->heap[i] = e->heap[child];
-        i = child;
-    }
-    if (e->heap_n > 0)
-        e->heap[i] = last;
-    return top;
+    heap_put(e, (candidate){ merge->rank, at, merge });
 }
 
 static void merge_long(encoding *e, fr_str word)
@@ -208,7 +185,7 @@ static void merge_long(encoding *e, fr_str word)
     /* A byte without a token is a symbol that nothing joins; dead ones are told by INT32_MIN. */
     e->heap_n = 0;
     for (int32_t i = 0; i < n; i++)
-        heap_push(e, i);
+        propose(e, i);
     while (e->heap_n > 0) {
         candidate c = heap_pop(e);
         int32_t next = s[c.at].next;
@@ -219,9 +196,9 @@ static void merge_long(encoding *e, fr_str word)
         s[next].id = INT32_MIN;
         if (s[c.at].next >= 0)
             s[s[c.at].next].previous = c.at;
-        heap_push(e, c.at);
+        propose(e, c.at);
         if (s[c.at].previous >= 0)
-            heap_push(e, s[c.at].previous);
+            propose(e, s[c.at].previous);
     }
     for (int32_t i = 0; i >= 0; i = s[i].next)
         put_id(e, s[i].id);

@@ -56,7 +56,9 @@ static bool better(candidate a, candidate b)
     return a.score != b.score ? a.score > b.score : a.left < b.left;
 }
 
-static void heap_push(encoding *e, int32_t left, int32_t right)
+#include "text/merge_heap_body.h"
+
+static void propose(encoding *e, int32_t left, int32_t right)
 {
     if (left < 0 || right < 0)
         return;
@@ -73,32 +75,7 @@ static void heap_push(encoding *e, int32_t left, int32_t right)
     }
     if (id < 0)
         return;
-    FR_GROW(e->heap, e->heap_n, e->heap_cap);
-    candidate c = { score, left, right, id, bytes };
-    size_t i = e->heap_n++;
-    for (; i > 0 && better(c, e->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        e->heap[i] = e->heap[(i - 1) / 2];
-    e->heap[i] = c;
-}
-
-static candidate heap_pop(encoding *e)
-{
-    candidate top = e->heap[0], last = e->heap[--e->heap_n];
-    size_t i = 0;
-    for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= e->heap_n)
-            break;
-        if (child + 1 < e->heap_n && better(e->heap[child + 1], e->heap[child]))
-            child++;
-        if (!better(e->heap[child], last))
-            break;
-        e->heap[i] = e->heap[child];
-        i = child;
-    }
-    if (e->heap_n > 0)
-        e->heap[i] = last;
-    return top;
+    heap_put(e, (candidate){ score, left, right, id, bytes });
 }
 
 /* U+2581 for each space, and one before the text if asked for. */
@@ -174,8 +151,8 @@ static void join_all(encoding *e)
         s[c.left].next = s[c.right].next;
         if (s[c.left].next >= 0)
             s[s[c.left].next].previous = c.left;
-        heap_push(e, s[c.left].previous, c.left);
-        heap_push(e, c.left, s[c.left].next);
+        propose(e, s[c.left].previous, c.left);
+        propose(e, c.left, s[c.left].next);
     }
 }
 
@@ -227,7 +204,7 @@ int fr_spm_encode(const fr_tokenizer *t, fr_str text, bool space_prefix, fr_ids 
     encoding e = { .t = t, .ids = ids, .text = escaped.at };
     int32_t n = cut_into_characters(&e, fr_buf_str(&escaped));
     for (int32_t i = 0; i + 1 < n; i++)
-        heap_push(&e, i, i + 1);
+        propose(&e, i, i + 1);
     join_all(&e);
     for (int32_t i = n > 0 ? 0 : -1; i >= 0; i = e.symbols[i].next) {
         if (t->has_unused) {
