@@ -116,7 +116,11 @@ class Names:
         rng = self.rng
         while True:
             style = rng.random()
-            if style < 0.72:
+            if not self.test and PIECES and rng.random() < STRANGE:  # no sound is unheard of: else the model cannot say again what it reads
+                w = "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 4)))
+                if rng.random() < 0.1:
+                    w += rng.choice("aeiouy") + rng.choice(ENDINGS)
+            elif style < 0.72:
                 on, vo, co, en, most = rng.choice(self.local or self.tongues)
                 w = "".join(rng.choice(on) + rng.choice(vo) + (rng.choice(co) if rng.random() < 0.6 else "")
                             for _ in range(rng.randint(1, most)))
@@ -213,10 +217,12 @@ def wordings(test, training, first, fresh, third, hand):
 
 
 ANY_WORDS = []  # the dictionary's, when there is prose
+PIECES = []     # every string of two to four letters that stands in one of them
 LEXICON = {}    # {held: clauses.Words}
 REAL = {}       # {held: what clauses.real_relations() found}
 PHRASES = []    # phrases.relations() less what a test or examples/ also has
 CLAUSES = 0.25  # this share of the facts is said and asked in clauses made for it
+STRANGE = 0.5     # this share of the words in names is put together from PIECES
 SENTENCES = 0.2   # and this share in clauses made from a real sentence
 
 
@@ -282,7 +288,7 @@ class Relation:
             if not PHRASES:
                 PHRASES.extend(everyday())
             everyday_ones = [p for p in PHRASES if kind in p[0] and (not value or p[1] == value)]
-            if everyday_ones and rng.random() < 0.4:
+            if everyday_ones and rng.random() < 0.55:
                 self.key, self.kind, self.statements, self.questions = rng.choice(everyday_ones)
                 self.key = self.statements[0]
                 return
@@ -542,11 +548,11 @@ def copy_rows(names, facts, count, prose, several=0.85, close=False):
             blocks = []
             for i in order[:8]:
                 x = rng.random()
-                blocks.append(p.missing() if x < 0.015 else p.stated() if x < 0.04 else p.question(i))
+                blocks.append(p.missing() if x < 0.005 else p.stated() if x < 0.03 else p.question(i))
             yield asked_rows(text, blocks)
         else:
             x = rng.random()
-            q, a = p.missing() if x < 0.02 else p.stated() if x < 0.05 else p.question(order[0])
+            q, a = p.missing() if x < 0.007 else p.stated() if x < 0.04 else p.question(order[0])
             yield row(f"{text}Question: {q}\nAnswer:", a)
 
 
@@ -584,7 +590,7 @@ def found_rows(names, passages, prose, paragraphs, count):
         text = (shots(names) if rng.random() < 0.1 else "") + "".join(f"Passage: {t}\n" for t in texts)
         rng.shuffle(asked)
         blocks = [(ask(rng, rng.choice(r.questions), s, False), v) for s, r, v in asked[:8]]
-        if rng.random() < 0.02:
+        if rng.random() < 0.007:
             yield row(f"{text}Question: {ask(rng, rng.choice(same[0].questions), names.subject(kind), False)}\nAnswer:", W.NOTHING)
         elif rng.random() < 0.85:
             yield asked_rows(text, blocks)
@@ -846,6 +852,7 @@ def main():
         with open(a.prose, encoding="utf-8") as f:
             prose = json.load(f)
     ANY_WORDS.extend(prose["words"])
+    PIECES.extend(sorted({w[i:i + n] for w in prose["words"] if w.isascii() and w.isalpha() and w.islower() for n in (2, 3, 4) for i in range(len(w) - n + 1)}))
     if prose.get("lexicon"):
         LEXICON.update({held: C.Words(prose["lexicon"], held) for held in (False, True)})
         real = C.real_relations(prose["sentences"], prose["lexicon"])
