@@ -542,9 +542,14 @@ static int build_phase(climb *c, fr_rung *r, fr_spent *spent, fr_err *err)
 /* What a rung's window has beyond its named parts is ours: preparing, scoring, saving. */
 static void add_rung_overhead(climb *c, const fr_used *whole, const fr_outcome *o)
 {
-    fr_energy named =
-        fr_energy_add(o->build.total, fr_energy_add(o->load.total, o->evaluate.total));
-    if (isnan(named.value_j) || isnan(whole->total.value_j))
+    const fr_spent *const parts[] = { &o->build, &o->load, &o->evaluate };
+    fr_energy named = fr_energy_zero();
+    for (size_t i = 0; i < FR_COUNT_OF(parts); i++) {
+        /* what is drawn elsewhere is unknown; what was drawn here meanwhile is still ours */
+        if (!isnan(parts[i]->total.value_j))
+            named = fr_energy_add(named, parts[i]->total);
+    }
+    if (isnan(whole->total.value_j))
         return;
     fr_energy rest = { .value_j = whole->total.value_j - named.value_j,
                        .low_j = whole->total.low_j - named.low_j,

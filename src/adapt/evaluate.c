@@ -144,7 +144,11 @@ static int load(fr_run *run, fr_rung *r, rows *x, fr_outcome *out, fr_err *err)
     do {
         if (n != 0 && r->kind->close != NULL)
             r->kind->close(r);
-        FR_TRY(in_phase(run, "load", r, x, do_open, &all, &none, err));
+        int rc = in_phase(run, "load", r, x, do_open, &all, &none, err);
+        if (rc != 0) {
+            out->evaluate = all;
+            return rc;
+        }
         n++;
     } while (r->energy_inside && r->kind->close != NULL && n < LOADS_MAX &&
              all.duration_s < (n < LOADS_LEAST ? 1 : LOAD_S) * r->measure_s);
@@ -216,10 +220,11 @@ static void make_unknown(fr_spent *s)
     s->carbon_g = NAN;
 }
 
-static int evaluate(fr_run *run, fr_rung *r, rows *x, uint64_t seed, fr_outcome *out, fr_err *err)
+/* *answering is what answering took, also when it failed. */
+static int evaluate(fr_run *run, fr_rung *r, rows *x, uint64_t seed, fr_spent *answering,
+                    fr_outcome *out, fr_err *err)
 {
     const fr_task_metric *metric = r->with.metric;
-    fr_spent answering = fr_spent_none();
     size_t n_done = 0;
     FR_TRY(load(run, r, x, out, err));
     if (metric->perplexity) {
@@ -228,7 +233,7 @@ static int evaluate(fr_run *run, fr_rung *r, rows *x, uint64_t seed, fr_outcome 
             x->scores[i] = exp(x->nll[i] / (double)FR_MAX(x->tokens[i], (size_t)1));
         out->quality = perplexity(x, seed);
     } else {
-        FR_TRY(in_phase(run, "evaluate", r, x, do_answer_all, &answering, &n_done, err));
+        FR_TRY(in_phase(run, "evaluate", r, x, do_answer_all, answering, &n_done, err));
         FR_TRY(fr_score_rows(metric, r->with.task_dir, x->inputs, x->answers, x->outputs, x->n,
                              x->scores, r->progress, err));
         out->quality = fr_interval_of(x->scores, x->n, seed);
@@ -236,13 +241,12 @@ static int evaluate(fr_run *run, fr_rung *r, rows *x, uint64_t seed, fr_outcome 
     FR_TRY(write_predictions(r, x, err));
     forget_answers(x);
     if (r->energy_inside) {
-        FR_TRY(measure(run, r, x, &answering, n_done, out, err));
+        FR_TRY(measure(run, r, x, answering, n_done, out, err));
     } else { /* asking again would cost somebody else's joules and teach nothing */
         out->n_measured = n_done;
-        out->measured_s = answering.duration_s;
-        out->request = fr_spent_scale(answering, 1.0 / (double)FR_MAX(n_done, (size_t)1));
+        out->measured_s = answering->duration_s;
+        out->request = fr_spent_scale(*answering, 1.0 / (double)FR_MAX(n_done, (size_t)1));
     }
-    out->evaluate = fr_spent_add(out->evaluate, answering);
     if (!r->energy_inside) {
         make_unknown(&out->request);
         make_unknown(&out->load);
@@ -258,7 +262,9 @@ int fr_evaluate(fr_run *run, fr_rung *r, const fr_data *eval, uint64_t seed, fr_
 {
     rows x;
     rows_init(&x, eval);
-    int rc = evaluate(run, r, &x, seed, out, err);
+    fr_spent answering = fr_spent_none();
+    int rc = evaluate(run, r, &x, seed, &answering, out, err);
+    out->evaluate = fr_spent_add(out->evaluate, answering);
     rows_fini(&x);
     return rc;
 }

@@ -127,6 +127,13 @@ static bool was_tried(const fr_outcome *o)
     return o->has_quality || o->request.total.method != FR_METHOD_NONE;
 }
 
+/* A part of a rung that failed or was cut off has no request to be divided by, but was spent. */
+static json_t *part_json(const fr_outcome *o, fr_spent part)
+{
+    bool spent = part.total.value_j > 0 || isnan(part.total.value_j);
+    return was_tried(o) || spent ? fr_json_number(part.total.value_j) : json_null();
+}
+
 static void put_figures(json_t *o, const fr_verdict_rung *v, const horizon_figure *h,
                         fr_grade grade)
 {
@@ -136,10 +143,9 @@ static void put_figures(json_t *o, const fr_verdict_rung *v, const horizon_figur
     json_object_set_new(energy, "predicted", fr_json_number(v->horizon.j));
     json_object_set_new(energy, "predicted_low", fr_json_number(v->horizon.low_j));
     json_object_set_new(energy, "predicted_high", fr_json_number(v->horizon.high_j));
-    json_object_set_new(energy, "build", fr_json_number(tried ? out->build.total.value_j : NAN));
-    json_object_set_new(energy, "load", fr_json_number(tried ? out->load.total.value_j : NAN));
-    json_object_set_new(energy, "evaluate",
-                        fr_json_number(tried ? out->evaluate.total.value_j : NAN));
+    json_object_set_new(energy, "build", part_json(out, out->build));
+    json_object_set_new(energy, "load", part_json(out, out->load));
+    json_object_set_new(energy, "evaluate", part_json(out, out->evaluate));
     json_object_set_new(energy, "per_request",
                         fr_json_number(tried ? out->request.total.value_j : NAN));
     json_object_set_new(energy, "horizon", fr_json_number(tried ? h->energy.value_j : NAN));

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,12 +34,57 @@ int fr_err_exit_status(int code)
     return 1;
 }
 
-/* A cut text ends in an ellipsis, so that nobody takes it for the whole. */
+/* Bytes of the well-formed UTF-8 character at s, 0 when there is none. (src/text has the whole of
+ * it; this floor needs no more than whether a byte may be shown.) */
+static size_t character(const unsigned char *s)
+{
+    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (s[0] > 0xF4)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    }
+    bool overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
+    bool none = (s[0] == 0xED && s[1] >= 0xA0) || (s[0] == 0xF4 && s[1] >= 0x90);
+    return overlong || none ? 0 : n;
+}
+
+/* What others wrote (a file's name, a program's last words, a server's answer) may hold anything. A
+ * message goes to terminals and into JSON: what is no text becomes '?', and so do controls, which
+ * could move a cursor; white space becomes a blank, or stays where lines are allowed. */
+static void make_plain(char *text, bool lines)
+{
+    unsigned char *to = (unsigned char *)text;
+    for (const unsigned char *from = to; *from != '\0';) {
+        size_t n = character(from);
+        bool control = *from < 0x20 || *from == 0x7F || (*from == 0xC2 && from[1] < 0xA0);
+        if (n != 0 && !control) {
+            memmove(to, from, n);
+            to += n;
+            from += n;
+            continue;
+        }
+        bool white = *from == '\n' || *from == '\t' || *from == '\r';
+        *to++ = white ? (unsigned char)(lines && *from == '\n' ? '\n' : ' ') : '?';
+        from += n != 0 ? n : 1;
+    }
+    *to = '\0';
+}
+
+/* A cut text ends in an ellipsis, so that nobody takes it for the whole, behind a whole character.
+ */
 static void put_text(char *at, size_t size, const char *fmt, va_list args)
 {
     int n = vsnprintf(at, size, fmt, args);
-    if (n >= (int)size)
-        memcpy(at + size - 4, "...", 4);
+    if (n < (int)size)
+        return;
+    size_t end = size - 4, first = end;
+    while (first > 0 && end - first < 4 && ((unsigned char)at[first] & 0xC0) == 0x80)
+        first--;
+    if (((unsigned char)at[first] & 0xC0) == 0xC0)
+        end = first;
+    memcpy(at + end, "...", 4);
 }
 
 int fr_fail(fr_err *err, int code, const char *hint, const char *fmt, ...)
@@ -53,6 +99,8 @@ int fr_fail(fr_err *err, int code, const char *hint, const char *fmt, ...)
     va_end(args);
     if (hint != NULL)
         snprintf(filled.hint, sizeof(filled.hint), "%s", hint);
+    make_plain(filled.what, false);
+    make_plain(filled.hint, true);
     *err = filled;
     return code;
 }

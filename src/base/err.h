@@ -11,7 +11,10 @@
 #include <frugal/err.h>
 #include "base/compiler.h"
 
-/** Fills err (which may be NULL), returns code. hint may be NULL: no way out is known. */
+/**
+ * Fills err (which may be NULL), returns code. hint may be NULL: no way out is known. What others
+ * wrote may stand in a message as it is: bytes that are no text, and controls, become '?'.
+ */
 int fr_fail(fr_err *err, int code, const char *hint, const char *fmt, ...) FR_PRINTF(4, 5);
 
 /** The same for a failed system call: ": strerror(errno)" is added, ENOENT, EACCES… pick the code.

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,9 +33,13 @@ static void close_fd(int *fd)
 
 /* In the child, between fork and exec: only async-signal-safe calls. */
 static void become(const fr_proc_options *o, char *const *argv, char *const *env, int in, int out,
-                   int err, int started)
+                   int err, int started, pid_t parent)
 {
     setpgid(0, 0);
+    /* whoever kills us with a signal that cannot be caught does not leave it working for nobody */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(126);
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
@@ -82,9 +87,10 @@ static int start(const fr_proc_options *o, child *c, fr_err *err)
         pipe2(started, O_CLOEXEC) != 0)
         return fr_fail_errno(err, NULL, "cannot start '%s'", argv[0]);
     char **env = environment(o->env);
+    pid_t parent = getpid();
     c->pid = fork();
     if (c->pid == 0)
-        become(o, argv, env, in[0], out[1], errs[1], started[1]);
+        become(o, argv, env, in[0], out[1], errs[1], started[1], parent);
     free(env);
     close(in[0]);
     close(out[1]);

@@ -1,6 +1,7 @@
 /**
  * proc.h: runs another program: input on its stdin, output collected, a time limit, no shell
- * unless asked for. The child leads a process group of its own, which is ended as a whole.
+ * unless asked for. The child leads a process group of its own, which is ended as a whole; should
+ * we be killed ourselves, the kernel ends the child (what it started itself may outlive it).
  *
  *     fr_proc_result done = { 0 };
  *     FR_TRY(fr_proc_run(&(fr_proc_options){ .shell = "python tune.py", .timeout_s = 600 },

@@ -279,6 +279,26 @@ static double number(const json_t *o, const char *group, const char *key)
     return json_number_value(json_object_get(json_object_get(o, group), key));
 }
 
+/* Of all rungs' named parts, our own phases and what is in no part; null counts as nothing. */
+static double sum_of_parts(const json_t *v)
+{
+    double sum = number(v, "energy_j", "overhead") + number(v, "energy_j", "remainder");
+    const json_t *rungs = json_object_get(v, "rungs");
+    for (size_t i = 0; i < json_array_size(rungs); i++) {
+        const json_t *r = json_array_get(rungs, i);
+        sum += number(r, "energy_j", "build") + number(r, "energy_j", "load") +
+               number(r, "energy_j", "evaluate");
+    }
+    return sum;
+}
+
+static void assert_nothing_is_lost(const json_t *v)
+{
+    double total = number(v, "energy_j", "total");
+    assert_true(total > 0);
+    assert_true(fabs(sum_of_parts(v) - total) < 1e-3 * total);
+}
+
 static void the_parts_add_up_to_the_total_and_none_is_scaled(void **state)
 {
     const char *dir = *state;
@@ -288,20 +308,34 @@ static void the_parts_add_up_to_the_total_and_none_is_scaled(void **state)
     json_t *v = NULL;
     if (climb(&a, &v, &err) != 0)
         fail_msg("%s", err.what);
-    double sum = number(v, "energy_j", "overhead") + number(v, "energy_j", "remainder");
     const json_t *rungs = json_object_get(v, "rungs");
     for (size_t i = 0; i < json_array_size(rungs); i++) {
         const json_t *r = json_array_get(rungs, i);
-        sum += number(r, "energy_j", "build") + number(r, "energy_j", "load") +
-               number(r, "energy_j", "evaluate");
         assert_true(json_number_value(json_object_get(r, "measured_s")) >= 2.0);
         assert_true(number(r, "energy_j", "per_request") > 0);
     }
-    double total = number(v, "energy_j", "total");
-    assert_true(total > 0);
-    assert_true(fabs(sum - total) < 1e-3 * total);
+    assert_nothing_is_lost(v);
     assert_true(number(v, "energy_j", "overhead") > 0);
     assert_true(number(v, "energy_j", "remainder") >= 0);
+    json_decref(v);
+}
+
+/* A build that took its time before the answers failed was drawn all the same. */
+static void what_a_failed_rung_took_is_shown_and_counted(void **state)
+{
+    const char *dir = *state;
+    put_task(dir, "task.yaml",
+             "strategies: [{name: late, build: sleep 0.3, answer: sleep 0.3; exit 3}, "
+             "{name: early, build: sleep 0.3; exit 3, answer: cat}]\n");
+    json_t *v = verdict_of(dir, "task.yaml", "out");
+    assert_string_equal(status(v, "late"), "failed");
+    assert_string_equal(status(v, "early"), "failed");
+    assert_true(number(rung(v, "late"), "energy_j", "build") > 0);
+    assert_true(number(rung(v, "late"), "energy_j", "evaluate") > 0);
+    assert_true(number(rung(v, "early"), "energy_j", "build") > 0);
+    assert_true(
+        json_is_null(json_object_get(json_object_get(rung(v, "late"), "energy_j"), "per_request")));
+    assert_nothing_is_lost(v);
     json_decref(v);
 }
 
@@ -441,6 +475,7 @@ static void over_http_labels_are_matched_and_what_cannot_be_done_is_said(void **
     assert_in_range(server.n_requests, 37, 36 + search + 1);
     assert_true(json_is_null(
         json_object_get(json_object_get(rung(v, "zero-shot"), "energy_j"), "per_request")));
+    assert_nothing_is_lost(v); /* of what was drawn on this machine */
     json_decref(v);
     tiny_server_stop(&server);
 }
@@ -471,6 +506,7 @@ int main(void)
         WITH_FOLDER(an_interrupted_climb_goes_on_behind_what_was_finished),
         WITH_FOLDER(a_command_that_fails_hangs_or_talks_rubbish_fails_alone),
         WITH_FOLDER(the_parts_add_up_to_the_total_and_none_is_scaled),
+        WITH_FOLDER(what_a_failed_rung_took_is_shown_and_counted),
         WITH_FOLDER(a_spent_budget_ends_the_climb_and_says_so),
         WITH_FOLDER(the_chosen_artefact_answers_as_the_rung_did),
         WITH_FOLDER(two_climbs_do_not_share_a_folder),

@@ -30,6 +30,28 @@ static void an_error_keeps_code_cause_and_way_out(void **state)
     assert_int_equal(fr_fail(NULL, FR_E_IO, NULL, "nobody listens"), FR_E_IO);
 }
 
+/* A program's last words end up in JSON and on terminals. */
+static void a_message_is_text_whatever_others_wrote(void **state)
+{
+    (void)state;
+    fr_err err = { 0 };
+    fr_fail(&err, FR_E_CHILD, "a\nb\x1b", "said '%s'", "\xFF\xC3\xA9\x1b[31m\nred\xC2\x9b\xE6\x97");
+    assert_string_equal(err.what, "said '?\xC3\xA9?[31m red?"
+                                  "?"
+                                  "?'");
+    assert_string_equal(err.hint, "a\nb?");
+    char glyphs[700];
+    for (size_t shift = 0; shift < 3; shift++) { /* cut wherever in a character of three bytes */
+        memset(glyphs, 'x', shift);
+        for (size_t i = shift; i + 4 < sizeof(glyphs); i += 3)
+            memcpy(glyphs + i, "\xE6\x97\xA5", 4);
+        fr_fail(&err, FR_E_CHILD, NULL, "%s", glyphs);
+        size_t n = strlen(err.what);
+        assert_string_equal(err.what + n - 3, "...");
+        assert_true((n - 3 - shift) % 3 == 0 && strchr(err.what, '?') == NULL);
+    }
+}
+
 static void a_failed_system_call_picks_its_code(void **state)
 {
     (void)state;
@@ -159,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_keeps_code_cause_and_way_out),
+        cmocka_unit_test(a_message_is_text_whatever_others_wrote),
         cmocka_unit_test(a_failed_system_call_picks_its_code),
         cmocka_unit_test(exit_statuses_are_0_1_2_3),
         cmocka_unit_test(a_buffer_stops_at_its_limit_and_says_so),
