@@ -177,7 +177,10 @@ bool fr_signal_instant(const char *text, int64_t *unix_ns)
                         .tm_hour = hour,
                         .tm_min = minute,
                         .tm_sec = second };
-    *unix_ns = ((int64_t)timegm(&parts) - sign * (offset_h * 3600 + offset_m * 60)) * S_NS;
+    int64_t seconds = timegm(&parts);
+    if (hour < 24 && second < 60 && parts.tm_mday != day)
+        return false; /* the 31st of February */
+    *unix_ns = (seconds - sign * (offset_h * 3600 + offset_m * 60)) * S_NS;
     return true;
 }
 

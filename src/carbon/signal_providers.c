@@ -169,15 +169,22 @@ static bool has_word(fr_str field, const char *word)
     return strstr(text, word) != NULL;
 }
 
+/* Electricity Maps' files tell what burns alone ("direct") and the life cycle, which the yearly
+ * figures are of: that one, where both are there. */
 static int csv_columns(const fr_signal_spec *spec, const fr_str *fields, size_t n, size_t *time,
                        size_t *value, fr_err *err)
 {
+    bool is_whole = false;
     *time = *value = SIZE_MAX;
     for (size_t i = n; i-- > 0;) { /* the first of each stands */
+        bool whole = has_word(fields[i], "life cycle") || has_word(fields[i], "lifecycle");
         if (has_word(fields[i], "time"))
             *time = i;
-        else if (has_word(fields[i], "intensity") || has_word(fields[i], "per_kwh"))
+        else if ((has_word(fields[i], "intensity") || has_word(fields[i], "per_kwh")) &&
+                 (whole || !is_whole)) {
             *value = i;
+            is_whole |= whole;
+        }
     }
     if (*time != SIZE_MAX && *value != SIZE_MAX)
         return 0;
@@ -315,8 +322,8 @@ static int ask_carbon_aware(const fr_signal_spec *spec, int64_t from, int64_t to
     char a[FR_TIME_TEXT], b[FR_TIME_TEXT];
     fr_time_text(from, a);
     fr_time_text(to, b);
-    fr_buf_put_f(&out->url, "%s/emissions/bylocation?location=%s&startTime=%s&endTime=%s",
-                 spec->place, spec->zone, a, b);
+    fr_buf_put_f(&out->url, "%s/emissions/bylocation?location=%s&time=%s&toTime=%s", spec->place,
+                 spec->zone, a, b);
     return 0;
 }
 

@@ -83,6 +83,15 @@ int fr_past_check(const fr_past *past, const char *name, fr_err *err)
 
 /* ---- time ---- */
 
+/* strptime takes the 31st of February, and timegm makes a day of March of it. */
+static bool is_a_day(const struct tm *parts)
+{
+    struct tm day = { .tm_year = parts->tm_year,
+                      .tm_mon = parts->tm_mon,
+                      .tm_mday = parts->tm_mday };
+    return timegm(&day) != -1 && day.tm_mday == parts->tm_mday;
+}
+
 static bool same_wall_clock(time_t at, const struct tm *wanted)
 {
     struct tm is;
@@ -131,7 +140,7 @@ bool fr_past_time(fr_str text, int64_t after_ns, int64_t *unix_ns)
         *c = *c == '/' ? '-' : *c;
     struct tm parts = { 0 };
     const char *end = strptime(s, "%Y-%m-%d", &parts);
-    if (end == NULL || (*end != ' ' && *end != 'T'))
+    if (end == NULL || (*end != ' ' && *end != 'T') || !is_a_day(&parts))
         return false;
     end = strptime(end + 1, "%H:%M:%S", &parts);
     if (end == NULL)
@@ -259,18 +268,26 @@ static void accelerator_curve(const fr_past_device *d, fr_curve *out, const char
     *source = fr_source_f("model accelerator-by-utilization 1 (%s)", from);
 }
 
+bool fr_past_instance_f64(const char *instance, const char *column, double *out)
+{
+    const fr_table *t = fr_table_find("instances");
+    size_t row;
+    if (instance == NULL)
+        return false;
+    if (strncmp(instance, "ml.", 3) == 0)
+        instance += 3;
+    return fr_table_lookup(t, "instance", instance, &row) &&
+           fr_table_f64(t, row, fr_table_column(t, column), out);
+}
+
 /* false: no watts of that instance are known. */
 static bool instance_curve(const fr_past_device *d, fr_curve *out, const char **source)
 {
     static const char *const COLUMNS[FR_CURVE_POINTS] = { "host_idle_w", "host_10_w", "host_50_w",
                                                           "host_max_w" };
-    const fr_table *t = fr_table_find("instances");
-    size_t row;
-    if (!fr_table_lookup(t, "instance", d->model, &row))
-        return false;
     for (size_t i = 0; i < FR_CURVE_POINTS; i++) {
         double w;
-        if (!fr_table_f64(t, row, fr_table_column(t, COLUMNS[i]), &w))
+        if (!fr_past_instance_f64(d->model, COLUMNS[i], &w))
             return false;
         out->at_w[i] = (fr_range){ 0.6 * w, w, 1.4 * w }; /* modelled from one host of the kind */
     }

@@ -21,6 +21,7 @@
 
 #define METRICS_MOST 500
 #define PAGES_MOST   1000
+#define PERCENT_MOST 100.5 /* means of whole periods are a little off now and then */
 #define TIMEOUT_S    30.0
 #define RETRIES      4
 
@@ -75,6 +76,20 @@ static bool known(const char *label, int *metric)
     return *metric >= 0;
 }
 
+/*
+ * How many things one series tells of, 100% each. SageMaker's CPUUtilization is the sum of the
+ * instance's processors ("SageMaker AI metrics in CloudWatch"), EC2's their mean.
+ */
+static double count_of(const fr_past_query *q, fr_device_kind kind)
+{
+    double vcpus;
+    bool is_sum = (q->name_space != NULL && strncmp(q->name_space, "/aws/sagemaker", 14) == 0) ||
+                  (q->model != NULL && strncmp(q->model, "ml.", 3) == 0);
+    if (kind != FR_DEVICE_CPU)
+        return q->count > 0 ? q->count : 1;
+    return is_sum && fr_past_instance_f64(q->model, "vcpus", &vcpus) && vcpus > 0 ? vcpus : 1;
+}
+
 static bool time_of(const json_t *value, int64_t *unix_ns)
 {
     if (json_is_number(value)) {
@@ -88,7 +103,7 @@ static bool time_of(const json_t *value, int64_t *unix_ns)
 }
 
 static void take_value(fr_past *out, fr_past_device *d, int metric, const json_t *time,
-                       const json_t *value, double period_s, const char *where)
+                       const json_t *value, double period_s, double series, const char *where)
 {
     int64_t unix_ns;
     double v = json_number_value(value);
@@ -98,13 +113,18 @@ static void take_value(fr_past *out, fr_past_device *d, int metric, const json_t
         fr_past_wrong(out, "%s: a time or value that is none", where);
         return;
     }
+    if (METRICS[metric].is == UTILIZATION && v > PERCENT_MOST * series) {
+        fr_past_wrong(out, "%s: %g%% of %g: is it a sum of more? --count says of how many", where,
+                      v, series);
+        return;
+    }
     fr_past_sample s = { unix_ns, period_s, NAN, NAN, NAN, -1 };
     if (METRICS[metric].is == WATTS)
         s.power_w = v;
     else if (METRICS[metric].is == MEMORY)
         s.memory_ratio = fmin(v / 100, 1);
     else
-        s.utilization_ratio = fmin(v / 100 / d->count, 1);
+        s.utilization_ratio = fmin(v / 100 / series, 1);
     fr_past_add(d, &s); /* what other metrics say of the same moment is put together later */
     out->n_rows++;
 }
@@ -125,6 +145,9 @@ static int take_result(const json_t *result, const fr_past_query *query, const c
         json_array_size(times) != json_array_size(values))
         return fr_fail(err, FR_E_FORMAT, NULL, "%s: %s: Timestamps and Values do not go together",
                        name, label);
+    const char *status = json_string_value(json_object_get(result, "StatusCode"));
+    if (status != NULL && strcmp(status, "Complete") != 0 && strcmp(status, "PartialData") != 0)
+        fr_past_wrong(out, "%s: %.60s: CloudWatch says %.40s", name, label, status);
     if (json_array_size(times) == 0)
         return 0;
     fr_device_kind kind = METRICS[metric].kind;
@@ -142,11 +165,11 @@ static int take_result(const json_t *result, const fr_past_query *query, const c
         d->kind = kind;
         d->count = kind == FR_DEVICE_CPU || !(query->count > 0) ? 1 : query->count;
     }
-    double period_s = query->period_s > 0 ? query->period_s : 0;
+    double period_s = query->period_s > 0 ? query->period_s : 0, series = count_of(query, kind);
     snprintf(where, sizeof where, "%.60s: %.60s", name, label);
     for (size_t i = 0; i < json_array_size(times); i++)
         take_value(out, d, metric, json_array_get(times, i), json_array_get(values, i), period_s,
-                   where);
+                   series, where);
     return 0;
 }
 

@@ -10,6 +10,8 @@ void fr_past_add(fr_past_device *device, const fr_past_sample *sample);
 void fr_past_wrong(fr_past *past, const char *fmt, ...) FR_PRINTF(2, 3);
 /** FR_E_FORMAT when too much was passed over to trust the rest. */
 int fr_past_check(const fr_past *past, const char *name, fr_err *err);
+/** A cell of data/instances.csv; "ml.c5.xlarge" is SageMaker's name of c5.xlarge. */
+bool fr_past_instance_f64(const char *instance, const char *column, double *out);
 /**
  * "2026/11/22 18:55:06.123" and "2026-11-22 18:55:06" in the zone of TZ; with Z or +01:00 behind,
  * that one's; or seconds since 1970. after_ns: the row before, for the hour that comes twice; 0:

@@ -168,6 +168,22 @@ static void a_csv_in_local_time_keeps_the_hour_that_comes_twice(void **state)
     }
 }
 
+/* What Electricity Maps' portal gives for download has both; the yearly figures are life cycle. */
+static void a_csv_that_tells_the_life_cycle_is_read_for_it(void **state)
+{
+    (void)state;
+    FR_AUTO(fr_signal) s = { 0 };
+    assert_int_equal(
+        parse("csv:FR.csv",
+              "Datetime (UTC),Country,Zone name,Zone id,Carbon intensity gCO\xe2\x82\x82"
+              "eq/kWh (direct),Carbon intensity gCO\xe2\x82\x82"
+              "eq/kWh (Life cycle),Data estimated\n"
+              "2025-10-25 00:00:00,France,France,FR,12.5,31.25,false\n",
+              &s, NULL),
+        0);
+    assert_true(s.n == 1 && s.at[0].g_per_kwh == 31.25 && s.at[0].start_unix_ns == T0);
+}
+
 static void what_does_not_parse_is_named(void **state)
 {
     (void)state;
@@ -176,6 +192,7 @@ static void what_does_not_parse_is_named(void **state)
     } CASES[] = {
         { "csv:a.csv", "time,intensity\n2025-10-25,10\n2025-10-26,x\n", "'a.csv', line 3: 'x'" },
         { "csv:a.csv", "time,intensity\nsoon,10\n", "'a.csv', line 2: 'soon'" },
+        { "csv:a.csv", "time,intensity\n2025-02-29T10:00Z,10\n", "line 2: '2025-02-29T10:00Z'" },
         { "csv:a.csv", "time,intensity\n2025-10-25,-4\n", "'a.csv', line 2: -4 g/kWh" },
         { "csv:a.csv", "time,intensity\n2025-10-25,nan\n", "line 2: 'nan'" },
         { "csv:a.csv", "day,g\n", "no column of times" },
@@ -412,6 +429,7 @@ int main(void)
         cmocka_unit_test(watttime_pounds_become_grams_and_stay_marginal),
         cmocka_unit_test(other_shapes_are_read),
         cmocka_unit_test(a_csv_in_local_time_keeps_the_hour_that_comes_twice),
+        cmocka_unit_test(a_csv_that_tells_the_life_cycle_is_read_for_it),
         cmocka_unit_test(what_does_not_parse_is_named),
         cmocka_unit_test(a_name_that_is_none_gets_the_nearest),
         cmocka_unit_test(energy_is_weighted_by_the_hour_of_its_use),

@@ -321,6 +321,43 @@ static void an_instance_is_modelled_by_its_row(void **state)
     assert_non_null(strstr(err.hint, "--instance"));
 }
 
+/* SageMaker tells the sum of all processors: 400% of 8 are half; of an instance of EC2, 400% is
+ * nothing that there is. */
+static void a_sum_over_processors_is_no_mean(void **state)
+{
+    (void)state;
+    static const char TEXT[] =
+        "{\"MetricDataResults\": [{\"Id\": \"cpu\", \"Label\": \"CPUUtilization\", \"Timestamps\": "
+        "[1795348800, 1795349100], \"Values\": [400, 400]}]}";
+    FR_AUTO(fr_past) past = { 0 };
+    char *next = NULL;
+    fr_past_query q = { .period_s = 300, .model = "ml.c4.2xlarge" };
+    assert_int_equal(fr_past_read_metric_data(FR_STR(TEXT), &q, "a.json", &past, &next, NULL), 0);
+    FR_AUTO(fr_past_verdict) v = { 0 };
+    assert_int_equal(fr_past_judge(&past.devices[0], &v, NULL), 0);
+    close_to(v.utilization_mean, 0.5, 1e-12);
+    close_to(v.energy.value_j, 600 * 55, 1e-6); /* c4.2xlarge at a half */
+    FR_AUTO(fr_past) ec2 = { 0 };
+    q.model = "c4.2xlarge";
+    assert_int_equal(fr_past_read_metric_data(FR_STR(TEXT), &q, "a.json", &ec2, &next, NULL), 0);
+    assert_int_equal(ec2.n_rows, 0);
+    assert_int_equal(ec2.n_wrong, 2);
+    assert_non_null(strstr(ec2.wrong[0], "400% of 1: is it a sum of more?"));
+}
+
+static void a_result_that_was_refused_is_named(void **state)
+{
+    (void)state;
+    static const char TEXT[] =
+        "{\"MetricDataResults\": [{\"Id\": \"m0\", \"Label\": \"GPUUtilization\", \"StatusCode\": "
+        "\"Forbidden\", \"Timestamps\": [], \"Values\": []}]}";
+    FR_AUTO(fr_past) past = { 0 };
+    char *next = NULL;
+    fr_past_query q = { .period_s = 300 };
+    assert_int_equal(fr_past_read_metric_data(FR_STR(TEXT), &q, "a", &past, &next, NULL), 0);
+    assert_string_equal(past.wrong[0], "a: GPUUtilization: CloudWatch says Forbidden");
+}
+
 static void hostile_answers_are_refused_or_passed_over(void **state)
 {
     (void)state;
@@ -367,6 +404,8 @@ int main(void)
         cmocka_unit_test(time_without_samples_is_a_gap_and_never_filled),
         cmocka_unit_test(cloudwatch_is_asked_page_by_page),
         cmocka_unit_test(an_instance_is_modelled_by_its_row),
+        cmocka_unit_test(a_sum_over_processors_is_no_mean),
+        cmocka_unit_test(a_result_that_was_refused_is_named),
         cmocka_unit_test(hostile_answers_are_refused_or_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
