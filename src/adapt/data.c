@@ -1,5 +1,6 @@
 #include "adapt/data.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 
 static const char FORMS[] = "A row is {\"input\": …, \"output\": …}; `frugal adapt --help` lists "
                             "the other forms.";
+
+static const char ONE_OBJECT[] = "If the rows are a list inside it, take that list out: "
+                                 "jq -c '.NAME[]' OLD.json > NEW.jsonl";
 
 /* Names of the two halves, by falling precedence. */
 static const char *const INPUTS[] = { "input", "prompt",   "instruction", "question", "text",
@@ -50,6 +54,12 @@ typedef struct {
 static int bad(const place *p, const char *what)
 {
     return fr_fail(p->err, FR_E_FORMAT, FORMS, "%s:%zu: %s", p->name, p->line, what);
+}
+
+static int no_output(const place *p)
+{
+    return fr_fail(p->err, FR_E_FORMAT, "Give the row one, or take it out.",
+                   "%s:%zu: the output is empty", p->name, p->line);
 }
 
 /* A value as text: strings as they are, numbers and booleans as written; of a list of accepted
@@ -116,7 +126,7 @@ static int take_turns(const place *p, const json_t *turns, const char *who_key,
             return bad(p, "a turn has no text");
     }
     if (output.n == 0)
-        return bad(p, "the output is empty");
+        return no_output(p);
     fr_data_put(data, fr_buf_str(&input), fr_buf_str(&output), p->line);
     return 0;
 }
@@ -147,7 +157,7 @@ static int take_pair(const place *p, const json_t *row, fr_data *data)
         put_value(more, &input);
     }
     if (fr_str_trim(fr_buf_str(&output)).n == 0)
-        return bad(p, "the output is empty");
+        return no_output(p);
     fr_data_put(data, fr_buf_str(&input), fr_buf_str(&output), p->line);
     return 0;
 }
@@ -178,15 +188,27 @@ static int parse_list(fr_str bytes, const char *name, fr_data *out, fr_err *err)
     return rc;
 }
 
+static bool is_one_object(fr_str bytes)
+{
+    json_t *value = json_loadb(bytes.at, bytes.n, 0, NULL);
+    bool is = json_is_object(value);
+    json_decref(value);
+    return is;
+}
+
 static int parse_lines(fr_str bytes, const char *name, fr_data *out, fr_err *err)
 {
-    fr_str line;
+    fr_str line, all = bytes;
     for (size_t number = 1; fr_str_next(&bytes, '\n', &line); number++) {
         if (fr_str_trim(line).n == 0)
             continue;
         place p = { name, number, err };
         json_error_t why;
         json_t *row = json_loadb(line.at, line.n, 0, &why);
+        if (row == NULL && number == 1 && is_one_object(all))
+            return fr_fail(err, FR_E_FORMAT, ONE_OBJECT,
+                           "%s: one JSON object, where a list of rows or a row a line was expected",
+                           name);
         if (row == NULL)
             return fr_fail(err, FR_E_FORMAT, FORMS, "%s:%zu:%d: not JSON: %s", name, number,
                            why.column, why.text);
@@ -218,38 +240,80 @@ static bool is_utf8(fr_str text)
     return value != NULL;
 }
 
+/* Which columns the first row names, if fields are separated so. Leaves csv behind that row. */
+typedef struct {
+    size_t input, output, instruction, n;
+} columns;
+
+static int read_head(fr_csv *csv, fr_str bytes, const char *name, char separator, columns *c,
+                     fr_err *err)
+{
+    const fr_str *fields = NULL;
+    fr_csv_fini(csv);
+    fr_csv_init(csv, bytes, name);
+    csv->separator = separator;
+    *c = (columns){ SIZE_MAX, SIZE_MAX, SIZE_MAX, 0 };
+    FR_TRY(fr_csv_next(csv, &fields, &c->n, err));
+    c->input = column_of(fields, c->n, INPUTS);
+    c->output = column_of(fields, c->n, OUTPUTS);
+    c->instruction = column_of(fields, c->n, (const char *const[]){ "instruction", NULL });
+    return 0;
+}
+
+static bool has_both(const columns *c)
+{
+    return c->input != SIZE_MAX && c->output != SIZE_MAX;
+}
+
+/* Commas; or what names both columns: spreadsheets write ';' in half of the world, and tabs. */
+static int find_columns(fr_csv *csv, fr_str bytes, const char *name, columns *c, fr_err *err)
+{
+    static const char OTHERS[] = { ';', '\t', '|' };
+    FR_TRY(read_head(csv, bytes, name, ',', c, err));
+    for (size_t i = 0; i < sizeof(OTHERS) && c->n != 0 && !has_both(c); i++) {
+        columns other;
+        if (read_head(csv, bytes, name, OTHERS[i], &other, NULL) == 0 && has_both(&other)) {
+            *c = other;
+            return 0;
+        }
+    }
+    if (c->n == 0 || has_both(c))
+        return 0;
+    return fr_fail(err, FR_E_FORMAT,
+                   "Name the columns \"input\" and \"output\" (or prompt and completion, text "
+                   "and label, question and answer).",
+                   "%s:%zu: the first row names no %s column", name, csv->line,
+                   c->input == SIZE_MAX ? "input" : "output");
+}
+
 static int parse_csv(fr_str bytes, const char *name, fr_data *out, fr_err *err)
 {
     FR_AUTO(fr_csv) csv = { 0 };
-    fr_csv_init(&csv, bytes, name);
     const fr_str *fields = NULL;
+    columns c;
     size_t n = 0;
-    FR_TRY(fr_csv_next(&csv, &fields, &n, err));
-    if (n == 0)
+    FR_TRY(find_columns(&csv, bytes, name, &c, err));
+    if (c.n == 0)
         return 0;
-    size_t columns = n;
-    size_t instruction = column_of(fields, n, (const char *const[]){ "instruction", NULL });
-    size_t input = column_of(fields, n, INPUTS), output = column_of(fields, n, OUTPUTS);
-    if (input == SIZE_MAX || output == SIZE_MAX)
-        return fr_fail(err, FR_E_FORMAT,
-                       "Name the columns \"input\" and \"output\" (or prompt and completion, text "
-                       "and label, question and answer).",
-                       "%s:%zu: the first row names no %s column", name, csv.line,
-                       input == SIZE_MAX ? "input" : "output");
+    size_t input = c.input, output = c.output, instruction = c.instruction;
     for (;;) {
         FR_TRY(fr_csv_next(&csv, &fields, &n, err));
         if (n == 0)
             return 0;
         place p = { name, csv.line, err };
-        if (n != columns)
-            return fr_fail(err, FR_E_FORMAT, "Quote fields that hold commas.",
+        if (n != c.n)
+            return fr_fail(err, FR_E_FORMAT,
+                           csv.separator == ',' ? "Quote fields that hold commas."
+                                                : "Quote fields that hold what separates fields.",
                            "%s:%zu: %zu fields where the first row has %zu", name, csv.line, n,
-                           columns);
+                           c.n);
         if (fr_str_trim(fields[output]).n == 0)
-            return bad(&p, "the output is empty");
+            return no_output(&p);
         for (size_t i = 0; i < n; i++) {
             if (!is_utf8(fields[i]))
-                return bad(&p, "the text is not UTF-8");
+                return fr_fail(err, FR_E_FORMAT,
+                               "Convert it: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW",
+                               "%s:%zu: the text is not UTF-8", name, csv.line);
         }
         if (instruction == SIZE_MAX || instruction == input) {
             fr_data_put(out, fields[input], fields[output], csv.line);
@@ -264,14 +328,29 @@ static int parse_csv(fr_str bytes, const char *name, fr_data *out, fr_err *err)
     }
 }
 
+/* By the name; where that does not tell (a pipe, data.txt), by how it begins. */
+static bool is_csv(const char *name, fr_str head)
+{
+    static const char *const ENDINGS[] = { ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson" };
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot != NULL && i < FR_COUNT_OF(ENDINGS); i++) {
+        if (strcasecmp(dot, ENDINGS[i]) == 0)
+            return i < 3;
+    }
+    return head.at[0] != '{' && head.at[0] != '[';
+}
+
 int fr_data_parse(fr_str bytes, const char *name, fr_data *out, fr_err *err)
 {
     if (fr_str_starts(bytes, FR_STR("\xEF\xBB\xBF")))
         bytes = (fr_str){ bytes.at + 3, bytes.n - 3 };
+    if (fr_str_starts(bytes, FR_STR("\xFF\xFE")) || fr_str_starts(bytes, FR_STR("\xFE\xFF")))
+        return fr_fail(err, FR_E_FORMAT, "Convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW",
+                       "%s: the text is UTF-16, not UTF-8", name);
     fr_str head = fr_str_trim(bytes);
     if (head.n == 0)
         return 0;
-    if (fr_str_ends(fr_str_of(name), FR_STR(".csv")))
+    if (is_csv(name, head))
         return parse_csv(bytes, name, out, err);
     if (head.at[0] == '[')
         return parse_list(bytes, name, out, err);
@@ -283,6 +362,22 @@ int fr_data_load(const char *path, fr_data *out, fr_err *err)
     FR_AUTO(fr_buf) bytes = { .limit_bytes = LIMIT_BYTES + 1 };
     FR_TRY(fr_file_read(path, LIMIT_BYTES, &bytes, err));
     return fr_data_parse(fr_buf_str(&bytes), path, out, err);
+}
+
+uint64_t fr_data_key(fr_str input)
+{
+    FR_AUTO(fr_buf) plain = { 0 };
+    input = fr_str_trim(input);
+    for (size_t i = 0; i < input.n; i++) {
+        unsigned char c = (unsigned char)input.at[i];
+        if (isspace(c)) {
+            if (plain.n != 0 && plain.at[plain.n - 1] != ' ')
+                fr_buf_put_c(&plain, ' ');
+        } else {
+            fr_buf_put_c(&plain, (char)tolower(c));
+        }
+    }
+    return fr_hash64(fr_buf_text(&plain), plain.n, 0x66727567);
 }
 
 void fr_data_put_json(fr_buf *out, fr_str input, fr_str output)

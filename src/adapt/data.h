@@ -15,10 +15,13 @@
  *   {"instruction", "input"?, "output"}    Alpaca: instruction, line end, input
  *   {"conversations": [{"from", "value"}]} ShareGPT: the last gpt turn is the output
  *   {"messages": [{"role", "content"}]}    OpenAI: the last assistant message is the output
- * as JSON Lines or as one JSON list, and CSV whose first row names the columns as above.
+ * as JSON Lines or as one JSON list, and CSV whose first row names the columns as above, separated
+ * by commas, or by ';', tabs or '|'.
  */
 #ifndef FR_ADAPT_DATA_H
 #define FR_ADAPT_DATA_H
+
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -35,7 +38,8 @@ typedef struct {
 
 /** FR_E_FORMAT names file and line of the first malformed row. An empty file gives n = 0. */
 int fr_data_load(const char *path, fr_data *out, fr_err *err);
-/** The same out of memory; name stands in errors, and its ending (.csv) says the form. */
+/** The same out of memory; name stands in errors; its ending (.csv, .jsonl) or else the first
+ * character says the form. */
 int fr_data_parse(fr_str bytes, const char *name, fr_data *out, fr_err *err);
 /** Copies a row to the end. */
 void fr_data_put(fr_data *data, fr_str input, fr_str output, size_t line);
@@ -44,6 +48,8 @@ FR_AUTO_DEFINE(fr_data);
 
 /** One row as {"input": …, "output": …} and a line end; output left out when at is NULL. */
 void fr_data_put_json(fr_buf *out, fr_str input, fr_str output);
+/** What two inputs are compared by: case and runs of white space do not count. */
+uint64_t fr_data_key(fr_str input);
 /** SHA-256 over all rows, as hex of 64 digits and a NUL. */
 int fr_data_hash(const fr_data *data, char out[65], fr_err *err);
 

@@ -558,23 +558,6 @@ int fr_task_model_hash(const fr_task_model *m, char out[65], fr_err *err)
 
 /* ---- the data ----------------------------------------------------------------------------- */
 
-/* What two rows are compared by: case and runs of white space do not count. */
-static uint64_t input_key(fr_str input)
-{
-    FR_AUTO(fr_buf) plain = { 0 };
-    input = fr_str_trim(input);
-    for (size_t i = 0; i < input.n; i++) {
-        unsigned char c = (unsigned char)input.at[i];
-        if (isspace(c)) {
-            if (plain.n != 0 && plain.at[plain.n - 1] != ' ')
-                fr_buf_put_c(&plain, ' ');
-        } else {
-            fr_buf_put_c(&plain, (char)tolower(c));
-        }
-    }
-    return fr_hash64(fr_buf_text(&plain), plain.n, 0x66727567);
-}
-
 typedef struct {
     uint64_t key;
     size_t row;
@@ -595,14 +578,14 @@ static int set_leaks_aside(fr_task *task, fr_err *err)
     size_t n = task->eval.n;
     keyed *keys = FR_NEW_N(keyed, n);
     for (size_t i = 0; i < n; i++)
-        keys[i] = (keyed){ input_key(task->eval.at[i].input), i };
+        keys[i] = (keyed){ fr_data_key(task->eval.at[i].input), i };
     fr_sort(keys, n, sizeof(*keys), by_key);
     fr_data kept = { 0 };
     size_t leaks = 0;
     char named[96] = "";
     for (size_t i = 0; i < task->rows.n; i++) {
         const fr_datum *row = &task->rows.at[i];
-        keyed wanted = { input_key(row->input), 0 };
+        keyed wanted = { fr_data_key(row->input), 0 };
         size_t low = 0, high = n;
         while (low < high) {
             size_t middle = (low + high) / 2;

@@ -22,6 +22,16 @@ void fr_csv_fini(fr_csv *csv)
     *csv = (fr_csv){ 0 };
 }
 
+static char separator_of(const fr_csv *csv)
+{
+    return csv->separator != '\0' ? csv->separator : ',';
+}
+
+static bool ends_field(const fr_csv *csv, char c)
+{
+    return c == separator_of(csv) || c == '\n' || c == '\r';
+}
+
 /* Passes over LF or CRLF (a lone CR counts too); false when none stands there. */
 static bool skip_line_end(fr_csv *csv)
 {
@@ -65,7 +75,7 @@ static void read_plain(fr_csv *csv)
 {
     fr_str *rest = &csv->rest;
     size_t n = 0;
-    while (n < rest->n && rest->at[n] != ',' && rest->at[n] != '\n' && rest->at[n] != '\r')
+    while (n < rest->n && !ends_field(csv, rest->at[n]))
         n++;
     fr_buf_put(&csv->text, rest->at, n);
     rest->at += n;
@@ -91,7 +101,7 @@ int fr_csv_next(fr_csv *csv, const fr_str **fields, size_t *n, fr_err *err)
         if (csv->rest.n != 0 && csv->rest.at[0] == '"') {
             csv->rest.at++, csv->rest.n--;
             FR_TRY(read_quoted(csv, err));
-            if (csv->rest.n != 0 && strchr(",\r\n", csv->rest.at[0]) == NULL)
+            if (csv->rest.n != 0 && !ends_field(csv, csv->rest.at[0]))
                 return fr_fail(err, FR_E_FORMAT, "Double a quote that belongs to the text.",
                                "%s:%zu: text stands behind a closing quote", csv->name, csv->line);
         } else {
@@ -99,7 +109,7 @@ int fr_csv_next(fr_csv *csv, const fr_str **fields, size_t *n, fr_err *err)
         }
         /* offsets for now: the text may move while it grows */
         csv->fields[csv->n++] = (fr_str){ (const char *)(uintptr_t)from, csv->text.n - from };
-        more = csv->rest.n != 0 && csv->rest.at[0] == ',';
+        more = csv->rest.n != 0 && csv->rest.at[0] == separator_of(csv);
         if (more)
             csv->rest.at++, csv->rest.n--;
     }

@@ -14,7 +14,9 @@
  *     }
  *     fr_csv_fini(&csv);
  *
- * Blank lines are passed over. Limits: 4,096 fields a row.
+ * Blank lines are passed over. Limits: 4,096 fields a row. Fields that something else than a comma
+ * separates (spreadsheets write ';' where the comma stands in numbers, and tabs): set
+ * csv.separator behind init.
  */
 #ifndef FR_BASE_CSV_H
 #define FR_BASE_CSV_H
@@ -26,6 +28,7 @@ typedef struct {
     const char *name; /* borrowed: stands in errors */
     size_t line;      /* of the row that was read last, from 1 */
     size_t next_line;
+    char separator; /* 0: ',' */
     fr_str *fields;
     size_t n, cap;
     fr_buf text; /* unquoted fields, one after the other */

@@ -111,6 +111,7 @@ static int read_children(reader *r, fr_node *parent, int depth)
             return 0;
         }
         char *key = NULL;
+        yaml_mark_t mark = event.start_mark;
         if (map) {
             int rc = take_key(r, &event, parent, &key);
             yaml_event_delete(&event);
@@ -130,6 +131,8 @@ static int read_children(reader *r, fr_node *parent, int depth)
             return rc;
         }
         child->key = key;
+        child->key_line = map ? (int)mark.line + 1 : 0;
+        child->key_column = map ? (int)mark.column + 1 : 0;
         FR_GROW(parent->at, parent->n, cap);
         parent->at[parent->n++] = child;
     }
@@ -303,7 +306,10 @@ int fr_doc_check_keys(const fr_node *map, const char *const *valid, fr_err *err)
             snprintf(hint, sizeof(hint), "Did you mean '%s'?", nearest);
         else
             snprintf(hint, sizeof(hint), "Known here: %s.", names);
-        return fr_node_fail(child, err, hint, "unknown key");
+        fr_node at_key = *child;
+        at_key.line = child->key_line;
+        at_key.column = child->key_column;
+        return fr_node_fail(&at_key, err, hint, "unknown key");
     }
     return 0;
 }

@@ -26,10 +26,11 @@ typedef enum fr_node_kind { FR_NODE_NONE, FR_NODE_SCALAR, FR_NODE_LIST, FR_NODE_
 /** Borrowed from its document; do not change. */
 typedef struct fr_node {
     fr_node_kind kind;
-    const char *key;  /* inside a map; else NULL */
-    const char *text; /* of a scalar; else NULL */
-    bool quoted;      /* a quoted scalar is always text */
-    int line, column; /* from 1 */
+    const char *key;          /* inside a map; else NULL */
+    const char *text;         /* of a scalar; else NULL */
+    bool quoted;              /* a quoted scalar is always text */
+    int line, column;         /* from 1 */
+    int key_line, key_column; /* of its key, inside a map */
     const char *file;
     struct fr_node **at; /* children, [n] */
     size_t n;

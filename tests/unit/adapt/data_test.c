@@ -67,6 +67,10 @@ static void a_malformed_row_is_named_by_its_line(void **state)
         { "t.csv", "input,output\n1,2,3\n", "t.csv:2: 3 fields where the first row has 2" },
         { "t.csv", "input,output\na,\n", "t.csv:2: the output is empty" },
         { "t.csv", "input,output\n\xff\xfe,b\n", "t.csv:2: the text is not UTF-8" },
+        { "t.csv", "input;output\n1;2\n1;2;3\n", "t.csv:3: 3 fields where the first row has 2" },
+        { "t.csv", "\xff\xfei", "t.csv: the text is UTF-16, not UTF-8" },
+        { "t.json", "{\n  \"data\": [{\"input\": \"a\", \"output\": \"b\"}]\n}\n",
+          "t.json: one JSON object, where a list of rows or a row a line was expected" },
     };
     for (size_t i = 0; i < FR_COUNT_OF(ROWS); i++) {
         FR_AUTO(fr_data) data = { 0 };
@@ -81,6 +85,30 @@ static void a_malformed_row_is_named_by_its_line(void **state)
                      FR_E_FORMAT);
     assert_memory_equal(err.what, "t.jsonl:1:", 10);
     assert_non_null(strstr(err.what, "not JSON"));
+}
+
+/* Spreadsheets write what their country separates by, and pipes have no ending to their name. */
+static void what_separates_fields_is_found_by_the_columns_it_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } FILES[] = {
+        { "t.csv", "text,label\r\n\"a; b\",c\r\n" },
+        { "t.csv", "\xEF\xBB\xBFtext;label\r\n\"a; b\";c\r\n" },
+        { "t.TSV", "label\ttext\nc\ta; b\n" },
+        { "T.CSV", "id|text|label\n7|a; b|c\n" },
+        { "/dev/stdin", "text,label\na; b,c\n" },
+        { "rows.txt", "{\"text\": \"a; b\", \"label\": \"c\"}\n" },
+    };
+    for (size_t i = 0; i < FR_COUNT_OF(FILES); i++) {
+        FR_AUTO(fr_data) data = { 0 };
+        fr_err err = { 0 };
+        if (fr_data_parse(fr_str_of(FILES[i].text), FILES[i].name, &data, &err) != 0)
+            fail_msg("%s: %s", FILES[i].text, err.what);
+        assert_int_equal(data.n, 1);
+        assert_true(fr_str_is(data.at[0].input, "a; b") && fr_str_is(data.at[0].output, "c"));
+    }
 }
 
 static void an_empty_file_has_no_rows(void **state)
@@ -116,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_common_form_is_read),
         cmocka_unit_test(a_malformed_row_is_named_by_its_line),
+        cmocka_unit_test(what_separates_fields_is_found_by_the_columns_it_names),
         cmocka_unit_test(an_empty_file_has_no_rows),
         cmocka_unit_test(the_hash_tells_lists_apart_and_nothing_else),
     };

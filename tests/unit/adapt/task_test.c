@@ -84,7 +84,7 @@ static void bad_task_files_are_told_where_and_what(void **state)
     static const struct {
         const char *text, *what, *hint;
     } CASES[] = {
-        { BASE "strategy: x\n", ":5:11: strategy: unknown key", "strategies" },
+        { BASE "strategy: x\n", ":5:1: strategy: unknown key", "strategies" },
         { HEAD DATA, "the key 'target' is missing", "" },
         { HEAD DATA "target: high\n", ":4:9: target: expected a number, found 'high'", "" },
         { HEAD DATA "target: 80\n", ":4:9: target: expected a number from 0 to 1", "0.80" },
