@@ -233,6 +233,20 @@ int fr_cli_main(int argc, char **argv)
     return status;
 }
 
+int fr_cli_check_roots(const fr_cli *cli, fr_err *err)
+{
+    static const char *const ROOTS[] = { "sysfs", "procfs", "cgroupfs", "var" };
+    for (const fr_option *o = cli->command->options; o->name != NULL; o++) {
+        for (size_t i = 0; i < FR_COUNT_OF(ROOTS); i++) {
+            const char *root =
+                strcmp(o->name, ROOTS[i]) == 0 ? fr_arg_text(cli, o->name, NULL) : NULL;
+            if (root != NULL && !fr_dir_exists(root))
+                return fr_fail(err, FR_E_NOT_FOUND, NULL, "no folder '%s'", root);
+        }
+    }
+    return 0;
+}
+
 bool fr_cli_json(const fr_cli *cli)
 {
     return fr_arg_flag(cli, "json");

@@ -106,6 +106,8 @@ const char *const *fr_cli_argv(const fr_cli *cli);
 bool fr_cli_json(const fr_cli *cli);
 /** Place options filled from --region, --zone, --intensity, --pue. */
 fr_place_options fr_cli_place(const fr_cli *cli);
+/** FR_E_NOT_FOUND when --sysfs, --procfs, --cgroupfs or --var names no folder. */
+int fr_cli_check_roots(const fr_cli *cli, fr_err *err);
 /** --ledger, NULL for the default. */
 const char *fr_cli_ledger(const fr_cli *cli);
 /** A run of this command: kind, argv, place, ledger filled in. A ledger that cannot be opened is a

@@ -115,6 +115,7 @@ static int advise(fr_cli *cli, fr_err *err)
                                   .no_live = fr_arg_flag(cli, "no-live") };
     size_t n_rest = 0;
     char **rest = fr_arg_rest(cli, &n_rest);
+    FR_TRY(fr_cli_check_roots(cli, err));
     if (n_rest > 0)
         return fr_fail(err, FR_E_USAGE, "`frugal audit FOLDER` looks at a folder.",
                        "advise looks at the ledger and this machine, not at '%s'", rest[0]);

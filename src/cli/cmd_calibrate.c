@@ -127,8 +127,10 @@ static int run(fr_cli *cli)
         wall != NULL && (strncmp(wall, "cmd:", 4) == 0 || strncmp(wall, "file:", 5) == 0);
     if (is_meter)
         meter.wall = wall;
-    int rc =
-        wall != NULL && !is_meter ? parse_wall(wall, &c, &err) : measure(cli, &meter, &c, &err);
+    int rc = fr_cli_check_roots(cli, &err);
+    if (rc == 0)
+        rc =
+            wall != NULL && !is_meter ? parse_wall(wall, &c, &err) : measure(cli, &meter, &c, &err);
     if (rc == 0)
         rc = fr_calibration_write(&meter, &c, path, &err);
     int status = rc == 0 ? tell(cli, &c, path) : fr_cli_fail(cli, rc, &err);

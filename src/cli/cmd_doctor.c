@@ -161,8 +161,10 @@ static int run(fr_cli *cli)
     findings f = { 0 };
     fr_meter_options options = { .sysfs = fr_arg_text(cli, "sysfs", NULL),
                                  .procfs = fr_arg_text(cli, "procfs", NULL) };
+    int rc = fr_cli_check_roots(cli, &err);
     fr_host_read(options.procfs, options.sysfs, &f.host);
-    int rc = fr_meter_survey(&options, f.sensors, SENSORS_MOST, &f.n_sensors, &err);
+    if (rc == 0)
+        rc = fr_meter_survey(&options, f.sensors, SENSORS_MOST, &f.n_sensors, &err);
     for (size_t i = 0; i < FR_COUNT_OF(PARTS); i++)
         f.parts[i] = is_there(&PARTS[i]);
     look_at_ledger(cli, &f);

@@ -50,7 +50,7 @@ static int tell(fr_cli *cli, const fr_meter_plan *p, const fr_meter_report *head
     json_t *report = fr_cli_json(cli) ? fr_meter_report_json(&r) : NULL;
     if (report == NULL)
         fr_meter_report_text(&r, &text);
-    return fr_meter_plan_write(cli, p, report, &text, err);
+    return fr_meter_plan_write(cli, p, report, &text, stderr, err);
 }
 
 /* It finds the run and the socket for its marks in its environment. Without a socket it runs, too.
@@ -165,13 +165,15 @@ const fr_command FR_COMMAND_meter = {
         "frugal meter --pid 4711 --for 60s  # what runs already, a minute of it\n"
         "frugal meter --container web --pod trainer-0  # several at once, until they end",
     .more =
-        "The program's input, output, terminal, signals and exit status are its own; the report "
-        "goes "
+        "The program's input, output, terminal, signals and exit status are its own; the report, "
+        "with --json too, goes "
         "to --report FILE, else to stderr. Exit status: the program's (128 + n when signal n ended "
         "it); 2 usage, 125 frugal failed, 126 the program cannot be run, 127 it was not found.\n\n"
         "With --pid, --cgroup, --container, --pod, --slurm-job or --service nothing is started: "
         "what "
         "runs is metered until all of it ended, for --for TIME, or until Ctrl-C. A control group's "
-        "energy is by the CPU time that the kernel counts for it, over everybody's.",
+        "energy is by the CPU time that the kernel counts for it, over everybody's. --json then "
+        "goes "
+        "to stdout, which is nobody else's.",
     .rest_is_theirs = true,
 };

@@ -97,11 +97,7 @@ static int read_plan(fr_cli *cli, monitor *m, fr_err *err)
     if (meter->nvml != NULL && strcmp(meter->nvml, "none") == 0)
         meter->nvml = "";
     m->watch.gauges.neuron = fr_arg_text(cli, "neuron", meter->sysfs != NULL ? "" : NULL);
-    const char *roots[] = { meter->sysfs, meter->procfs };
-    for (size_t i = 0; i < FR_COUNT_OF(roots); i++) {
-        if (roots[i] != NULL && !fr_dir_exists(roots[i]))
-            return fr_fail(err, FR_E_NOT_FOUND, NULL, "no folder '%s'", roots[i]);
-    }
+    FR_TRY(fr_cli_check_roots(cli, err));
     const char *neuron = fr_arg_text(cli, "neuron", NULL);
     if (neuron != NULL && neuron[0] != '\0' && !fr_file_exists(neuron))
         return fr_fail(err, FR_E_NOT_FOUND, NULL, "no file '%s'", neuron);

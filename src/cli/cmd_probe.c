@@ -424,6 +424,7 @@ static int probe_all(fr_cli *cli, probe *p, fr_err *err)
                                .ledger = fr_cli_ledger(cli),
                                .meter = { .pid = p->pid,
                                           .sysfs = fr_arg_text(cli, "sysfs", NULL) } };
+    FR_TRY(fr_cli_check_roots(cli, err));
     FR_TRY(read_plan(cli, p, err));
     options.meter.pid = p->pid;
     FR_TRY(fr_run_begin(&options, &run, err));

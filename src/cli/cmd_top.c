@@ -373,11 +373,7 @@ static int read_plan(fr_cli *cli, top *t, bool *once, fr_watch_options *watch, f
     if (meter->nvml != NULL && strcmp(meter->nvml, "none") == 0)
         meter->nvml = "";
     watch->gauges.neuron = "";
-    const char *roots[] = { meter->sysfs, meter->procfs };
-    for (size_t i = 0; i < FR_COUNT_OF(roots); i++) {
-        if (roots[i] != NULL && !fr_dir_exists(roots[i]))
-            return fr_fail(err, FR_E_NOT_FOUND, NULL, "no folder '%s'", roots[i]);
-    }
+    FR_TRY(fr_cli_check_roots(cli, err));
     if (gethostname(t->host, sizeof t->host - 1) != 0)
         snprintf(t->host, sizeof t->host, "this machine");
     return 0;

@@ -422,7 +422,7 @@ static int tell(fr_cli *cli, targets *all, const fr_meter_plan *p, fr_err *err)
         if (all->at[0].is_group)
             put_usage(&all->at[0], &text);
     }
-    return fr_meter_plan_write(cli, p, report, &text, err);
+    return fr_meter_plan_write(cli, p, report, &text, report != NULL ? stdout : stderr, err);
 }
 
 static int attach(fr_cli *cli, targets *all, fr_meter_plan *p, fr_err *err)

@@ -91,11 +91,7 @@ int fr_meter_plan_make(fr_cli *cli, fr_meter_plan *p, fr_err *err)
         FR_TRY(fr_signal_spec_parse(fr_arg_text(cli, "signal", ""), &p->signal, err));
     if (p->run.meter.nvml != NULL && strcmp(p->run.meter.nvml, "none") == 0)
         p->run.meter.nvml = "";
-    const char *roots[] = { p->run.meter.sysfs, p->run.meter.procfs };
-    for (size_t i = 0; i < 2; i++) {
-        if (roots[i] != NULL && !fr_dir_exists(roots[i]))
-            return fr_fail(err, FR_E_NOT_FOUND, NULL, "no folder '%s'", roots[i]);
-    }
+    FR_TRY(fr_cli_check_roots(cli, err));
     FR_TRY(fr_place_resolve(&p->run.place, &place, err));
     if (p->report == NULL)
         return 0;
@@ -145,7 +141,7 @@ int fr_meter_plan_score(const fr_meter_plan *p, fr_meter_report *r, fr_sci_ai *s
 }
 
 int fr_meter_plan_write(fr_cli *cli, const fr_meter_plan *p, json_t *report, fr_buf *text,
-                        fr_err *err)
+                        FILE *otherwise, fr_err *err)
 {
     if (report != NULL) {
         json_t *whole = json_pack("{s:i}", "schema", 1);
@@ -160,6 +156,6 @@ int fr_meter_plan_write(fr_cli *cli, const fr_meter_plan *p, json_t *report, fr_
         return fr_file_write(p->report, fr_buf_str(text), err);
     if (fr_arg_flag(cli, "quiet") && report == NULL)
         return 0;
-    fputs(fr_buf_text(text), stderr);
-    return fflush(stderr) == 0 ? 0 : fr_fail(err, FR_E_IO, NULL, "stderr cannot be written");
+    bool ok = fputs(fr_buf_text(text), otherwise) >= 0 && fflush(otherwise) == 0;
+    return ok ? 0 : fr_fail_errno(err, NULL, "the report cannot be written");
 }

@@ -24,9 +24,9 @@ int fr_meter_plan_note_unit(fr_run *run, const fr_meter_plan *p, fr_err *err);
 void fr_meter_plan_hours(const fr_meter_plan *p, const char *ledger_path, fr_meter_report *r);
 /** Fills unit, SCI and, with `score` to keep it in, SCI for AI of a report that has `used`. */
 int fr_meter_plan_score(const fr_meter_plan *p, fr_meter_report *r, fr_sci_ai *score, fr_err *err);
-/** JSON (taken; "schema" is put in front) or text, to --report or stderr. */
+/** JSON (taken; "schema" is put in front) or text, to --report, else to where it is said. */
 int fr_meter_plan_write(fr_cli *cli, const fr_meter_plan *p, json_t *report, fr_buf *text,
-                        fr_err *err);
+                        FILE *otherwise, fr_err *err);
 
 /** Meters what runs already, by --pid, --cgroup, --container, --pod, --slurm-job. */
 bool fr_meter_is_attach(const fr_cli *cli);

@@ -14,3 +14,7 @@ sleep 30 &
 "$FRUGAL" meter --pid $! --for 0.2s 2> said || exit 1
 kill $!
 grep -q "^frugal: [a-z]* (process $!)" said
+sleep 30 & # nothing of ours was started, so JSON has stdout to itself
+"$FRUGAL" meter --json --pid $! --for 0.2s > out.json || exit 1
+kill $!
+grep -q '"kind": "pid"' out.json || exit 1
