@@ -14,33 +14,34 @@
 
 /*
  * The names on the page of each engine. only_label: of series that several ranks tell again, the
- * one of rank 0 counts.
+ * one of rank 0 counts. all: how each of its names begins, where only that engine's do: a page
+ * before the first request may have some of them and no tokens yet.
  */
 typedef struct {
-    const char *engine, *generated, *prompt, *running, *model_label, *only_label;
+    const char *engine, *generated, *prompt, *running, *model_label, *only_label, *all;
 } names;
 
 static const names ENGINES[] = {
     /* docs.vllm.ai, "Production Metrics" */
     { "vllm", "vllm:generation_tokens_total", "vllm:prompt_tokens_total",
-      "vllm:num_requests_running", "model_name", NULL },
+      "vllm:num_requests_running", "model_name", NULL, "vllm:" },
     /* docs.sglang.io, "Production Metrics" (--enable-metrics) */
     { "sglang", "sglang:generation_tokens_total", "sglang:prompt_tokens_total",
-      "sglang:num_running_reqs", "model_name", "tp_rank" },
+      "sglang:num_running_reqs", "model_name", "tp_rank", "sglang:" },
     /* huggingface.co/docs/text-generation-inference/reference/metrics: sums of histograms, which
      * grow when a request ends */
     { "tgi", "tgi_request_generated_tokens_sum", "tgi_request_input_length_sum",
-      "tgi_batch_current_size", "model_id", NULL },
+      "tgi_batch_current_size", "model_id", NULL, "tgi_" },
     /* github.com/ggml-org/llama.cpp, tools/server/README.md (--metrics): grows when a request ends;
      * one model a server */
     { "llama-server", "llamacpp:tokens_predicted_total", "llamacpp:prompt_tokens_total",
-      "llamacpp:requests_processing", "model", NULL },
+      "llamacpp:requests_processing", "model", NULL, "llamacpp:" },
     /* github.com/NorskHelsenett/ollama-metrics, a proxy in front of Ollama */
     { "ollama", "ollama_generated_tokens_total", "ollama_prompt_tokens_total", "ollama_queue_depth",
-      "model", NULL },
+      "model", NULL, NULL },
     /* github.com/ollama/ollama pull request 11159, not in a release */
     { "ollama", "ollama_eval_total", "ollama_prompt_eval_total", "ollama_requests_running", "model",
-      NULL },
+      NULL, NULL },
 };
 
 struct fr_served {
@@ -52,13 +53,17 @@ static const names *engine_of(fr_str text)
 {
     fr_prometheus_text in = { .rest = text };
     fr_prometheus_sample s;
+    const names *by_all = NULL;
     while (fr_prometheus_next(&in, &s)) {
         for (size_t i = 0; i < FR_COUNT_OF(ENGINES); i++) {
-            if (fr_str_is(s.name, ENGINES[i].generated))
-                return &ENGINES[i];
+            const names *of = &ENGINES[i];
+            if (fr_str_is(s.name, of->generated))
+                return of;
+            if (by_all == NULL && of->all != NULL && fr_str_starts(s.name, fr_str_of(of->all)))
+                by_all = of;
         }
     }
-    return NULL;
+    return by_all;
 }
 
 static fr_served_model *model_of(fr_served_counts *counts, const char *name)

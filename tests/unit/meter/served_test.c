@@ -50,6 +50,21 @@ static void each_engine_is_known_by_its_names(void **state)
     }
 }
 
+/* Histograms of TGI are not on its page before the first request: its rest at the beginning is
+ * known all the same. */
+static void an_engine_that_has_served_nobody_yet_is_known(void **state)
+{
+    (void)state;
+    fr_served_counts c;
+    assert_int_equal(fr_served_parse(FR_STR("# TYPE tgi_queue_size gauge\ntgi_queue_size 0\n"
+                                            "tgi_batch_current_size 0\n"),
+                                     "page", &c, NULL),
+                     0);
+    assert_string_equal(c.engine, "tgi");
+    assert_float_equal(c.models[0].generated_tokens, 0, 0);
+    assert_float_equal(c.models[0].running, 0, 0);
+}
+
 static void samples_are_read_as_the_format_has_them(void **state)
 {
     (void)state;
@@ -142,6 +157,7 @@ int main(void)
     setenv("NO_PROXY", "127.0.0.1", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_engine_is_known_by_its_names),
+        cmocka_unit_test(an_engine_that_has_served_nobody_yet_is_known),
         cmocka_unit_test(samples_are_read_as_the_format_has_them),
         cmocka_unit_test(a_page_of_something_else_says_what_it_should_be),
         cmocka_unit_test(more_models_than_there_is_room_for_are_added_up),
