@@ -57,7 +57,10 @@ bool fr_time_parse(const char *text, int64_t *unix_ns)
     }
     if (end == NULL || (strcmp(end, "") != 0 && strcmp(end, "Z") != 0))
         return false;
+    int day = parts.tm_mday, second = parts.tm_sec;
     int64_t seconds = (int64_t)timegm(&parts);
+    if (parts.tm_mday != day && second < 60)
+        return false;                                      /* the 31st of February */
     if (seconds > SECONDS_MOST || seconds < -SECONDS_MOST) /* years 1716 to 2223 */
         return false;
     *unix_ns = seconds * 1000000000;

@@ -69,12 +69,13 @@ int fr_ledger_word_bundle(fr_cli *cli, fr_ledger *l, const char *path, fr_err *e
     return 0;
 }
 
-static void put_report(const char *path, const fr_bundle_report *r, const char *lines)
+static void put_report(const char *path, const fr_bundle_report *r, bool has_key, const char *lines)
 {
     fputs(lines, stdout);
     printf("%s: made %s by frugal %s, ", path, r->made, r->frugal);
     if (r->is_signed)
-        printf("signed by %.16s… (say --key to hold that it is whom you expect)\n", r->signer);
+        printf("signed by %.16s…%s\n", r->signer,
+               has_key ? "" : " (say --key to hold that it is whom you expect)");
     else
         printf("not signed: nobody vouches for who made it\n");
     if (r->n_wrong == 0)
@@ -106,7 +107,7 @@ int fr_ledger_word_verify_bundle(fr_cli *cli, const char *path, fr_err *err)
                                             "checked", (json_int_t)r.n_checked, "wrong",
                                             (json_int_t)r.n_wrong, "differences", differences));
     } else if (rc == 0) {
-        put_report(path, &r, lines);
+        put_report(path, &r, fr_arg_given(cli, "key"), lines);
     }
     free(lines);
     if (rc == 0 && r.n_wrong > 0)

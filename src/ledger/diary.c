@@ -185,11 +185,41 @@ static int read_rows(const char *path, fr_str bytes, fr_unit **out, size_t *n, f
     return rc;
 }
 
+static int by_name_and_start(const void *a, const void *b)
+{
+    const fr_unit *x = *(const fr_unit *const *)a, *y = *(const fr_unit *const *)b;
+    int c = strcmp(x->name, y->name);
+    return c != 0 ? c
+                  : (x->start_unix_ns > y->start_unix_ns) - (x->start_unix_ns < y->start_unix_ns);
+}
+
+/* Of two rows of one day the later one would stand, and the other's work be lost. */
+static int refuse_twins(const char *path, const fr_unit *units, size_t n, fr_err *err)
+{
+    const fr_unit **sorted = FR_NEW_N(const fr_unit *, n);
+    int rc = 0;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &units[i];
+    fr_sort(sorted, n, sizeof *sorted, by_name_and_start);
+    for (size_t i = 1; i < n && rc == 0; i++) {
+        char day[FR_TIME_TEXT];
+        if (by_name_and_start(&sorted[i - 1], &sorted[i]) != 0)
+            continue;
+        fr_time_text(sorted[i]->start_unix_ns, day);
+        rc = fr_fail(err, FR_E_FORMAT, "Add them up in one row. Nothing was recorded.",
+                     "'%s': %.10s has two rows of %s", path, day, sorted[i]->name);
+    }
+    free(sorted);
+    return rc;
+}
+
 int fr_units_parse(const char *name, fr_str bytes, fr_unit **out, size_t *n, fr_err *err)
 {
     *out = NULL;
     *n = 0;
     int rc = read_rows(name, bytes, out, n, err);
+    if (rc == 0)
+        rc = refuse_twins(name, *out, *n, err);
     if (rc != 0) {
         fr_units_free(*out, *n);
         *out = NULL;

@@ -142,6 +142,9 @@ static void time_goes_to_text_and_back(void **state)
     assert_int_equal(ns / 1000000000, 1763837706);
     assert_true(fr_time_parse("2025-11-22", &ns));
     assert_false(fr_time_parse("yesterday", &ns));
+    assert_false(
+        fr_time_parse("2025-02-29", &ns)); /* no such day, rather than the first of March */
+    assert_true(fr_time_parse("2024-02-29", &ns));
     fr_duration_text(0.85, text);
     assert_string_equal(text, "850 ms");
     fr_duration_text(250, text);
