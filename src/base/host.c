@@ -1,6 +1,7 @@
 #include "base/host.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/file.h"
+#include "base/mem.h"
 
 #define FILE_MOST_BYTES (8u << 20)
 
@@ -95,40 +97,117 @@ static double first_number(const char *sysfs, const char *name)
                : -1;
 }
 
-/* The limits of our own control group, version 2 or 1; a container sees its own as the root. */
+/* ---- limits ---- */
+
+/* How many processors "0-3,8" are; 0: none are named. */
+static double count_cpus(const char *folder, const char *name)
+{
+    FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST_BYTES };
+    double n = 0;
+    if (!read_under(folder, name, &text))
+        return 0;
+    for (const char *at = fr_buf_text(&text); *at >= '0' && *at <= '9';) {
+        char *end;
+        long first = strtol(at, &end, 10), last = first;
+        if (*end == '-')
+            last = strtol(end + 1, &end, 10);
+        n += last >= first ? (double)(last - first + 1) : 0;
+        at = *end == ',' ? end + 1 : end;
+    }
+    return n;
+}
+
+static void lower(double *limit, double to)
+{
+    if (to > 0 && to < *limit)
+        *limit = to;
+}
+
+/* Of one folder: cpu.max and memory.max of version 2, cpu.cfs_… and memory.limit… of version 1. */
+static void lower_by_folder(const char *folder, double *threads, double *ram_bytes)
+{
+    FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST_BYTES };
+    double quota_us, period_us;
+    if (read_under(folder, "cpu.max", &text) &&
+        sscanf(fr_buf_text(&text), "%lf %lf", &quota_us, &period_us) == 2 && quota_us > 0 &&
+        period_us > 0)
+        lower(threads, quota_us / period_us);
+    quota_us = first_number(folder, "cpu.cfs_quota_us");
+    period_us = first_number(folder, "cpu.cfs_period_us");
+    if (quota_us > 0 && period_us > 0)
+        lower(threads, quota_us / period_us);
+    lower(ram_bytes, first_number(folder, "memory.max"));
+    lower(ram_bytes, first_number(folder, "memory.limit_in_bytes"));
+}
+
+/* The folder, and those above it that are groups: they have a list of processes. */
+static void lower_by_all(const char *folder, double *threads, double *ram_bytes)
+{
+    static const char *const SETS[] = { "cpuset.cpus.effective", "cpuset.effective_cpus",
+                                        "cpuset.cpus" };
+    double cpus = 0;
+    for (size_t i = 0; i < FR_COUNT_OF(SETS) && cpus == 0; i++)
+        cpus = count_cpus(folder, SETS[i]);
+    lower(threads, cpus);
+    char *at = fr_dup(folder);
+    for (bool is_group = true; is_group;) {
+        lower_by_folder(at, threads, ram_bytes);
+        char *above = fr_path_dir(at), *procs = fr_path_join(above, "cgroup.procs");
+        is_group = fr_file_exists(procs) && strcmp(above, at) != 0;
+        free(procs);
+        free(at);
+        at = above;
+    }
+    free(at);
+}
+
+/* Version 1: "…/cpuacct/docker/ID" has its memory in "…/memory/docker/ID". */
+void fr_host_limits(const char *folder, double *threads, double *ram_bytes)
+{
+    static const char *const ONES[] = { "/cpu,cpuacct", "/cpuacct", "/cpu",
+                                        "/memory",      "/cpuset",  "/unified" };
+    static const char *const OTHERS[] = { "/cpu,cpuacct", "/cpu", "/memory", "/cpuset" };
+    lower_by_all(folder, threads, ram_bytes);
+    for (size_t i = 0; i < FR_COUNT_OF(ONES); i++) {
+        const char *at = strstr(folder, ONES[i]);
+        size_t n = strlen(ONES[i]);
+        if (at == NULL || (at[n] != '/' && at[n] != '\0'))
+            continue;
+        for (size_t k = 0; k < FR_COUNT_OF(OTHERS); k++) {
+            char *other = fr_dup_f("%.*s%s%s", (int)(at - folder), folder, OTHERS[k], at + n);
+            if (fr_dir_exists(other))
+                lower_by_all(other, threads, ram_bytes);
+            free(other);
+        }
+        return;
+    }
+}
+
+/* Those of our own control group; a container sees its own as the root. */
 static void read_quota(const char *procfs, const char *sysfs, fr_host *out)
 {
-    char group[256] = "", name[512];
-    FR_AUTO(fr_buf) text = { 0 };
-    if (read_under(procfs, "self/cgroup", &text)) {
-        fr_str rest = fr_buf_str(&text), line;
-        while (fr_str_next(&rest, '\n', &line)) {
-            if (fr_str_starts(line, FR_STR("0::/")))
-                snprintf(group, sizeof group, "%.*s", (int)line.n - 3, line.at + 3);
-        }
-    }
-    const char *const groups[] = { group, "" };
+    static const char *const ROOTS[] = { "", "/cpu" };
+    FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST_BYTES };
+    char folder[1024];
     out->quota_threads = out->n_threads;
-    out->quota_ram_bytes = out->ram_bytes;
-    for (size_t i = 0; i < 2; i++) {
-        double quota_us, period_us;
-        snprintf(name, sizeof name, "fs/cgroup%s/cpu.max", groups[i]);
-        if (read_under(sysfs, name, &text) &&
-            sscanf(fr_buf_text(&text), "%lf %lf", &quota_us, &period_us) == 2 && quota_us > 0 &&
-            period_us > 0)
-            out->quota_threads = FR_MIN(out->quota_threads, quota_us / period_us);
-        snprintf(name, sizeof name, "fs/cgroup%s/memory.max", groups[i]);
-        double most = first_number(sysfs, name);
-        if (most > 0)
-            out->quota_ram_bytes = FR_MIN(out->quota_ram_bytes, most);
+    out->quota_ram_bytes = out->ram_bytes > 0 ? out->ram_bytes : INFINITY;
+    for (size_t i = 0; i < FR_COUNT_OF(ROOTS); i++) {
+        snprintf(folder, sizeof folder, "%s/fs/cgroup%s", sysfs, ROOTS[i]);
+        fr_host_limits(folder, &out->quota_threads, &out->quota_ram_bytes);
     }
-    double quota_us = first_number(sysfs, "fs/cgroup/cpu/cpu.cfs_quota_us");
-    double period_us = first_number(sysfs, "fs/cgroup/cpu/cpu.cfs_period_us");
-    if (quota_us > 0 && period_us > 0)
-        out->quota_threads = FR_MIN(out->quota_threads, quota_us / period_us);
-    double most = first_number(sysfs, "fs/cgroup/memory/memory.limit_in_bytes");
-    if (most > 0)
-        out->quota_ram_bytes = FR_MIN(out->quota_ram_bytes, most);
+    fr_str rest, line, number, controllers;
+    rest = read_under(procfs, "self/cgroup", &text) ? fr_buf_str(&text) : (fr_str){ 0 };
+    while (rest.at != NULL && fr_str_next(&rest, '\n', &line)) {
+        if (!fr_str_next(&line, ':', &number) || !fr_str_next(&line, ':', &controllers) ||
+            line.n < 2) /* the root was looked at */
+            continue;
+        snprintf(folder, sizeof folder, "%s/fs/cgroup%s%.*s%.*s", sysfs,
+                 controllers.n > 0 ? "/" : "", FR_STR_F(controllers), FR_STR_F(line));
+        if (fr_dir_exists(folder))
+            fr_host_limits(folder, &out->quota_threads, &out->quota_ram_bytes);
+    }
+    if (out->quota_ram_bytes > 1e18)
+        out->quota_ram_bytes = out->ram_bytes;
 }
 
 static bool is_client(const char *sysfs, const char *model_name)

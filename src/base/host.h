@@ -20,6 +20,13 @@ typedef struct {
     double quota_ram_bytes;
 } fr_host;
 
+/**
+ * Lowers both to what a control group and those above it allow: quota of processor time, set of
+ * processors, memory; version 2, or version 1, whose controllers have folders of their own: any of
+ * the group's will do. Nothing changes where there is no limit, or no such folder.
+ */
+void fr_host_limits(const char *folder, double *threads, double *ram_bytes);
+
 /** Roots NULL: /proc and /sys. What cannot be read keeps its unknown value; never fails. */
 void fr_host_read(const char *procfs, const char *sysfs, fr_host *out);
 

@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "meter/group.h"
 #include "meter/meter_priv.h"
 
 #define PERIOD_MOST_S   1.25 /* who reads once a second spares the sampler its samples */
@@ -169,16 +168,17 @@ static void copy_root(char out[256], const char *from, const char *otherwise)
     snprintf(out, 256, "%s", from != NULL ? from : otherwise);
 }
 
-/* A group carries the rest of what it has reserved (docs/decisions/0005). */
-static void take_limits(fr_meter *m)
+/* A group carries the rest of what it has reserved, whatever we have (docs/decisions/0005). */
+void fr_meter_host(const fr_meter_options *options, fr_host *out)
 {
-    fr_group_usage usage;
-    if (fr_group_read(m->options.group, &usage, NULL) != 0)
+    fr_host_read(options->procfs, options->sysfs, out);
+    if (options->group == NULL)
         return;
-    if (usage.quota_threads > 0)
-        m->host.quota_threads = fmin(m->host.quota_threads, usage.quota_threads);
-    if (usage.quota_ram_bytes > 0)
-        m->host.quota_ram_bytes = fmin(m->host.quota_ram_bytes, usage.quota_ram_bytes);
+    out->quota_threads = out->n_threads;
+    out->quota_ram_bytes = out->ram_bytes > 0 ? out->ram_bytes : INFINITY;
+    fr_host_limits(options->group, &out->quota_threads, &out->quota_ram_bytes);
+    if (isinf(out->quota_ram_bytes))
+        out->quota_ram_bytes = 0;
 }
 
 static void take_options(fr_meter *m, const fr_meter_options *options)
@@ -188,9 +188,7 @@ static void take_options(fr_meter *m, const fr_meter_options *options)
     copy_root(m->sysfs, m->options.sysfs, "/sys");
     copy_root(m->procfs, m->options.procfs, "/proc");
     copy_root(m->nvml, m->options.nvml, "libnvidia-ml.so.1");
-    fr_host_read(m->procfs, m->sysfs, &m->host);
-    if (m->options.group != NULL)
-        take_limits(m);
+    fr_meter_host(&m->options, &m->host);
     m->bench = (fr_bench){
         .sysfs = m->sysfs,
         .procfs = m->procfs,

@@ -25,6 +25,7 @@
 #include <sys/types.h>
 #include <frugal/figure.h>
 #include "base/err.h"
+#include "base/host.h"
 
 typedef struct fr_meter fr_meter;
 
@@ -108,6 +109,9 @@ typedef struct {
     double device_busy_s; /* of everybody, at the same moment */
 } fr_device_user;
 
+/** The machine as a meter with these options sees it; its quotas are the group's, where one is
+ * metered. */
+void fr_meter_host(const fr_meter_options *options, fr_host *out);
 int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err);
 /** Takes a sample now and tells the sums. One thread at a time; the sampler has its own. */
 int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);

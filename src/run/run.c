@@ -423,7 +423,7 @@ static int begin(fr_run *run, const fr_run_options *options, fr_err *err)
     FR_TRY(fr_place_resolve(&options->place, &run->place, err));
     run->factors =
         fr_factors_of(&run->place, options->market_stated ? options->market_g_per_kwh : NAN);
-    fr_host_read(NULL, NULL, &run->host);
+    fr_meter_host(&options->meter, &run->host);
     run->embodied = fr_embodied_of_host(&run->host);
     place_into(r, &run->place);
     r->start_unix_ns = fr_now_unix_ns();

@@ -5,7 +5,6 @@
  *     cpuacct.usage     nanoseconds                                (version 1)
  *     cgroup.procs      a process a line; folders below have theirs
  *     io.stat           "8:0 rbytes=N wbytes=N …", a line a device
- *     cpu.max           "QUOTA PERIOD" [us], or "max PERIOD"
  */
 #include <fcntl.h>
 #include <math.h>
@@ -25,6 +24,7 @@
 #define FILE_MOST_BYTES  (4 << 20)
 #define MEMBERS_FRESH_NS 1000000000
 #define DEPTH_MOST       16
+#define RAM_NO_LIMIT     1e18 /* [bytes] what version 1 says where there is none */
 
 struct fr_group_clock {
     char folder[1280];
@@ -193,7 +193,6 @@ static void count_member(void *user, pid_t pid)
 int fr_group_read(const char *folder, fr_group_usage *out, fr_err *err)
 {
     FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST_BYTES };
-    double quota_us, period_us;
     *out = (fr_group_usage){ .cpu_s = NAN, .throttled_s = NAN };
     fr_group_clock *clock = fr_group_clock_open(folder, false);
     bool is_there = fr_group_clock_read(clock, &out->cpu_s);
@@ -205,11 +204,12 @@ int fr_group_read(const char *folder, fr_group_usage *out, fr_err *err)
     out->memory_bytes = read_number(folder, "memory.current", &text);
     out->memory_peak_bytes = read_number(folder, "memory.peak", &text);
     read_io(folder, out, &text);
-    out->quota_threads = NAN;
-    if (sscanf(read_file(folder, "cpu.max", &text), "%lf %lf", &quota_us, &period_us) == 2 &&
-        quota_us > 0 && period_us > 0)
-        out->quota_threads = quota_us / period_us;
-    out->quota_ram_bytes = read_number(folder, "memory.max", &text);
+    out->quota_threads = out->quota_ram_bytes = INFINITY;
+    fr_host_limits(folder, &out->quota_threads, &out->quota_ram_bytes);
+    if (isinf(out->quota_threads))
+        out->quota_threads = NAN;
+    if (out->quota_ram_bytes > RAM_NO_LIMIT)
+        out->quota_ram_bytes = NAN;
     each_member(folder, 0, count_member, &out->n_processes);
     return 0;
 }

@@ -128,6 +128,86 @@ static void a_quota_carries_its_part_of_the_idle(void **state)
     tree_free(&t);
 }
 
+/* A job of Slurm: memory at the job, processors at the step, the task below has neither. */
+static void limits_above_a_group_are_its_limits(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 8);
+    char folder[160];
+    fr_host host;
+    tree_write(&t, "cg/cgroup.procs", "1\n");
+    tree_write(&t, "cg/system.slice/cgroup.procs", "\n");
+    tree_write(&t, "cg/system.slice/job_7/cgroup.procs", "\n");
+    tree_write(&t, "cg/system.slice/job_7/memory.max", "8000000000\n");
+    tree_write(&t, "cg/system.slice/job_7/step_0/cgroup.procs", "\n");
+    tree_write(&t, "cg/system.slice/job_7/step_0/cpu.max", "300000 100000\n");
+    tree_write(&t, "cg/system.slice/job_7/step_0/task_0/cpu.max", "max 100000\n");
+    tree_write(&t, "cg/system.slice/job_7/step_0/task_0/memory.max", "max\n");
+    snprintf(folder, sizeof folder, "%s/cg/system.slice/job_7/step_0/task_0", t.root);
+    fr_meter_options options = { .sysfs = t.sysfs, .procfs = t.procfs, .group = folder };
+    fr_meter_host(&options, &host);
+    close_to(host.quota_threads, 3, 1e-12);
+    close_to(host.quota_ram_bytes, 8e9, 1);
+    tree_write(&t, "cg/system.slice/job_7/step_0/task_0/cpuset.cpus.effective", "0,4-5\n");
+    fr_meter_host(&options, &host);
+    close_to(host.quota_threads, 3, 1e-12);
+    tree_write(&t, "cg/system.slice/job_7/step_0/task_0/cpuset.cpus.effective", "4-5\n");
+    fr_meter_host(&options, &host);
+    close_to(host.quota_threads, 2, 1e-12);
+    tree_free(&t);
+}
+
+/* Version 1 keeps each controller's limits in a folder of its own; and what we ourselves may take
+ * says nothing of a group that somebody meters. */
+static void limits_of_version_1_count_and_our_own_are_none_of_theirs(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 8);
+    char folder[160];
+    fr_host host;
+    tree_write(&t, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"); /* ours: half a thread */
+    tree_write(&t, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    tree_write(&t, "cg/cpu,cpuacct/docker/ab/cpu.cfs_quota_us", "150000\n");
+    tree_write(&t, "cg/cpu,cpuacct/docker/ab/cpu.cfs_period_us", "100000\n");
+    tree_write(&t, "cg/memory/docker/ab/memory.limit_in_bytes", "1073741824\n");
+    tree_write(&t, "cg/cpuset/docker/ab/cpuset.cpus", "0-3\n");
+    snprintf(folder, sizeof folder, "%s/cg/cpu,cpuacct/docker/ab", t.root);
+    fr_meter_options options = { .sysfs = t.sysfs, .procfs = t.procfs };
+    fr_meter_host(&options, &host);
+    close_to(host.quota_threads, 0.5, 1e-12);
+    options.group = folder;
+    fr_meter_host(&options, &host);
+    close_to(host.quota_threads, 1.5, 1e-12);
+    close_to(host.quota_ram_bytes, 1073741824, 1);
+    tree_write(&t, "cg/cpu,cpuacct/docker/ab/cpu.cfs_quota_us", "-1\n");
+    tree_write(&t, "cg/memory/docker/ab/memory.limit_in_bytes", "9223372036854771712\n");
+    fr_meter_host(&options, &host);
+    close_to(host.quota_threads, 4, 1e-12);
+    close_to(host.quota_ram_bytes, host.ram_bytes, 1);
+    tree_free(&t);
+}
+
+/* Where our own group lies in a recorded tree: PID/cgroup says. */
+static void our_own_group_is_found_in_both_versions(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 8);
+    fr_host host;
+    tree_write(&t, "proc/self/cgroup", "4:cpu,cpuacct:/jobs/9\n3:memory:/jobs/9\n0::/a/b\n");
+    tree_write(&t, "sys/fs/cgroup/cpu,cpuacct/jobs/9/cpu.cfs_quota_us", "400000\n");
+    tree_write(&t, "sys/fs/cgroup/cpu,cpuacct/jobs/9/cpu.cfs_period_us", "100000\n");
+    tree_write(&t, "sys/fs/cgroup/memory/jobs/9/memory.limit_in_bytes", "2000000000\n");
+    fr_host_read(t.procfs, t.sysfs, &host);
+    close_to(host.quota_threads, 4, 1e-12);
+    close_to(host.quota_ram_bytes, 2e9, 1);
+    tree_write(&t, "sys/fs/cgroup/a/cgroup.procs", "\n");
+    tree_write(&t, "sys/fs/cgroup/a/cpu.max", "250000 100000\n");
+    tree_write(&t, "sys/fs/cgroup/a/b/cgroup.procs", "\n");
+    fr_host_read(t.procfs, t.sysfs, &host);
+    close_to(host.quota_threads, 2.5, 1e-12);
+    tree_free(&t);
+}
+
 /* The tree's clock is finer than the machine's: a window in which it ran ahead is settled later. */
 static void nobody_is_charged_above_the_host(void **state)
 {
@@ -194,6 +274,9 @@ int main(void)
         cmocka_unit_test(an_idle_tree_draws_idle_alone),
         cmocka_unit_test(a_machine_that_rests_lower_than_the_model_is_believed),
         cmocka_unit_test(a_quota_carries_its_part_of_the_idle),
+        cmocka_unit_test(limits_above_a_group_are_its_limits),
+        cmocka_unit_test(limits_of_version_1_count_and_our_own_are_none_of_theirs),
+        cmocka_unit_test(our_own_group_is_found_in_both_versions),
         cmocka_unit_test(nobody_is_charged_above_the_host),
         cmocka_unit_test(a_tree_that_cannot_be_seen_is_charged_with_the_machine_and_says_so),
         cmocka_unit_test(windows_add_up_to_the_whole),
