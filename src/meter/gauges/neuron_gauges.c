@@ -110,7 +110,7 @@ static void take_line(neuron *n, fr_str line)
 {
     json_t *report = json_loadb(line.at, line.n, 0, NULL);
     const json_t *runtimes = json_object_get(report, "neuron_runtime_data");
-    if (json_is_array(runtimes)) {
+    if (json_is_array(runtimes) || json_is_null(runtimes)) { /* null: no application */
         memset(n->has, 0, sizeof n->has);
         n->heard_ns = fr_now_monotonic_ns();
         for (size_t i = 0; i < json_array_size(runtimes); i++) {

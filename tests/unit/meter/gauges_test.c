@@ -138,6 +138,13 @@ static void neuron_cores_come_from_the_last_whole_line(void **state)
     assert_float_equal(value_of("neuroncore_utilization", "0"), 42.5, 1e-9);
     assert_true(isnan(value_of("neuroncore_utilization", "1")));
     assert_float_equal(value_of("neuroncore_utilization", "3"), 100, 1e-9);
+    append(path, "]}\n{\"neuron_runtime_data\": [{\"report\": {\"neuroncore_counters\": "
+                 "{\"neuroncores_in_use\": {\"5\": {\"neuroncore_utilization\": 9}}}}}]}\n");
+    read_all(g);
+    assert_float_equal(value_of("neuroncore_utilization", "5"), 9, 1e-9);
+    append(path, "{\"neuron_runtime_data\": null}\n{\"neuron_runtime_data\": ["); /* nobody */
+    read_all(g);
+    assert_true(isnan(value_of("neuroncore_utilization", "5")));
     append(path, "]}\n"); /* the rest of the cut line: nobody holds a core now */
     read_all(g);
     assert_true(isnan(value_of("neuroncore_utilization", "0")));
