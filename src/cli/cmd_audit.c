@@ -72,6 +72,24 @@ static void put_text(fr_cli *cli, const fr_audit_result *a)
     }
 }
 
+/* The stages there are, in order, for who named none of them. */
+static int check_stage(fr_cli *cli, const fr_audit_result *a, fr_err *err)
+{
+    const char *wanted = fr_arg_text(cli, "stage", NULL), *last = "";
+    FR_AUTO(fr_buf) hint = { 0 };
+    for (size_t i = 0; wanted != NULL && i < a->n; i++) {
+        const char *stage = a->at[i].stage;
+        if (strncmp(stage, wanted, strlen(wanted)) == 0)
+            return 0;
+        if (strcmp(stage, last) != 0)
+            fr_buf_put_f(&hint, "%s%s", i == 0 ? "There are: " : ", ", stage);
+        last = stage;
+    }
+    return wanted == NULL
+               ? 0
+               : fr_fail(err, FR_E_USAGE, fr_buf_text(&hint), "no stage begins with '%s'", wanted);
+}
+
 static int audit(fr_cli *cli, fr_err *err)
 {
     size_t n = 0;
@@ -79,6 +97,8 @@ static int audit(fr_cli *cli, fr_err *err)
     fr_audit_options options = { .folder = n > 0 ? rest[0] : "." };
     FR_AUTO(fr_audit_result) result = { 0 };
     double least = fr_arg_f64(cli, "least", 0);
+    if (!(least >= 0 && least <= 100))
+        return fr_fail(err, FR_E_USAGE, NULL, "--least takes 0 to 100 (%%), not %g", least);
     if (n > 1)
         return fr_fail(err, FR_E_USAGE, NULL, "one folder at a time, not '%s' too", rest[1]);
     if (!fr_dir_exists(options.folder))
@@ -97,6 +117,7 @@ static int audit(fr_cli *cli, fr_err *err)
         rc = fr_audit(&options, &result, err);
     fr_ledger_close(options.ledger);
     FR_TRY(rc);
+    FR_TRY(check_stage(cli, &result, err));
     if (fr_cli_json(cli))
         FR_TRY(put_json(cli, &result));
     else

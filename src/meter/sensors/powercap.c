@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@
 #define COUNTER_UNITS       4294967295.0     /* the hardware counter has 32 bits */
 #define REFUSED_UJ          (UINT64_MAX / 2) /* all ones and the like are no reading */
 #define MIRROR_UJ           1000000 /* a counter goes on by so much at most between two reads of it */
+#define LEAST_FULL_W        100.0   /* of a domain at full draw, whatever its model says */
 #define IMPOSSIBLE_SOCKET_W 5000.0 /* a step back that would mean more is a reset, not a wrap */
 
 typedef struct {
@@ -224,6 +226,10 @@ static void add_channel(fr_bench *bench, zone *z)
         fr_model_cpu_curve(bench->host, 1.0 / bench->host->n_sockets, &c->curve, &model);
     else if (z->kind == FR_DEVICE_DRAM)
         fr_model_dram_curve(bench->host, 1.0 / bench->host->n_sockets, &c->curve, &model);
+    /* Two wraps between two reads would look like one or none. */
+    double most_w = fmax(c->curve.at_w[FR_CURVE_POINTS - 1].high, LEAST_FULL_W);
+    if (z->range_uj > 0)
+        fr_bench_need(bench, (double)z->range_uj * 1e-6 / most_w / 2);
 }
 
 static const char *why(int error)

@@ -25,6 +25,23 @@ static void a_counter_that_wraps_loses_no_joules(void **state)
     tree_free(&t);
 }
 
+/* Half of range / full draw: 100 J at 125 W or somewhat more are wrapped within a second. */
+static void a_counter_that_wraps_soon_is_read_often(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_zone(&t, "intel-rapl:0", "package-0", 0);
+    tree_energy(&t, "intel-rapl:0", "5000000");
+    fr_meter *m = tree_meter(&t, getpid(), "");
+    assert_true(fr_meter_period_s(m) >= 1); /* 262 kJ: no hurry */
+    fr_meter_close(m);
+    tree_write(&t, "sys/class/powercap/intel-rapl:0/max_energy_range_uj", "100000000\n");
+    m = tree_meter(&t, getpid(), "");
+    assert_true(fr_meter_period_s(m) <= 0.4);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
 static void a_recorded_trace_is_exact_to_the_microjoule(void **state)
 {
     (void)state;
@@ -232,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_counter_that_wraps_loses_no_joules),
+        cmocka_unit_test(a_counter_that_wraps_soon_is_read_often),
         cmocka_unit_test(a_recorded_trace_is_exact_to_the_microjoule),
         cmocka_unit_test(packages_and_dram_are_added_and_nothing_twice),
         cmocka_unit_test(a_mirrored_die_is_counted_once_and_a_die_of_its_own_is_counted),
