@@ -123,35 +123,42 @@ static void lower(double *limit, double to)
         *limit = to;
 }
 
-/* Of one folder: cpu.max and memory.max of version 2, cpu.cfs_… and memory.limit… of version 1. */
-static void lower_by_folder(const char *folder, double *threads, double *ram_bytes)
+/* Whose files a folder has: version 2's, or those of some controllers of version 1. */
+enum { VERSION_2 = 1, CPU = 2, MEMORY = 4, SET = 8 };
+
+static void lower_by_folder(const char *folder, unsigned whose, double *threads, double *ram_bytes)
 {
     FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST_BYTES };
-    double quota_us, period_us;
-    if (read_under(folder, "cpu.max", &text) &&
-        sscanf(fr_buf_text(&text), "%lf %lf", &quota_us, &period_us) == 2 && quota_us > 0 &&
-        period_us > 0)
-        lower(threads, quota_us / period_us);
-    quota_us = first_number(folder, "cpu.cfs_quota_us");
-    period_us = first_number(folder, "cpu.cfs_period_us");
+    double quota_us = -1, period_us = -1;
+    if ((whose & VERSION_2) != 0) {
+        if (read_under(folder, "cpu.max", &text))
+            sscanf(fr_buf_text(&text), "%lf %lf", &quota_us, &period_us);
+        lower(ram_bytes, first_number(folder, "memory.max"));
+    }
+    if ((whose & CPU) != 0) {
+        quota_us = first_number(folder, "cpu.cfs_quota_us");
+        period_us = first_number(folder, "cpu.cfs_period_us");
+    }
     if (quota_us > 0 && period_us > 0)
         lower(threads, quota_us / period_us);
-    lower(ram_bytes, first_number(folder, "memory.max"));
-    lower(ram_bytes, first_number(folder, "memory.limit_in_bytes"));
+    if ((whose & MEMORY) != 0)
+        lower(ram_bytes, first_number(folder, "memory.limit_in_bytes"));
 }
 
 /* The folder, and those above it that are groups: they have a list of processes. */
-static void lower_by_all(const char *folder, double *threads, double *ram_bytes)
+static void lower_by_all(const char *folder, unsigned whose, double *threads, double *ram_bytes)
 {
-    static const char *const SETS[] = { "cpuset.cpus.effective", "cpuset.effective_cpus",
-                                        "cpuset.cpus" };
     double cpus = 0;
-    for (size_t i = 0; i < FR_COUNT_OF(SETS) && cpus == 0; i++)
-        cpus = count_cpus(folder, SETS[i]);
+    if ((whose & VERSION_2) != 0)
+        cpus = count_cpus(folder, "cpuset.cpus.effective");
+    if ((whose & SET) != 0)
+        cpus = count_cpus(folder, "cpuset.effective_cpus");
+    if ((whose & SET) != 0 && cpus == 0)
+        cpus = count_cpus(folder, "cpuset.cpus");
     lower(threads, cpus);
     char *at = fr_dup(folder);
-    for (bool is_group = true; is_group;) {
-        lower_by_folder(at, threads, ram_bytes);
+    for (bool is_group = (whose & ~(unsigned)SET) != 0; is_group;) {
+        lower_by_folder(at, whose, threads, ram_bytes);
         char *above = fr_path_dir(at), *procs = fr_path_join(above, "cgroup.procs");
         is_group = fr_file_exists(procs) && strcmp(above, at) != 0;
         free(procs);
@@ -161,53 +168,69 @@ static void lower_by_all(const char *folder, double *threads, double *ram_bytes)
     free(at);
 }
 
+/* Folders of version 1 bear their controllers' names. */
+static unsigned whose_is(fr_str controllers)
+{
+    unsigned whose = 0;
+    fr_str name;
+    while (fr_str_next(&controllers, ',', &name))
+        whose |= fr_str_is(name, "cpu")      ? CPU
+                 : fr_str_is(name, "memory") ? MEMORY
+                 : fr_str_is(name, "cpuset") ? SET
+                                             : 0;
+    return whose;
+}
+
 /* Version 1: "…/cpuacct/docker/ID" has its memory in "…/memory/docker/ID". */
 void fr_host_limits(const char *folder, double *threads, double *ram_bytes)
 {
-    static const char *const ONES[] = { "/cpu,cpuacct", "/cpuacct", "/cpu",
-                                        "/memory",      "/cpuset",  "/unified" };
-    static const char *const OTHERS[] = { "/cpu,cpuacct", "/cpu", "/memory", "/cpuset" };
-    lower_by_all(folder, threads, ram_bytes);
+    static const char *const ONES[] = { "/cpu,cpuacct", "/cpuacct", "/cpu", "/memory", "/cpuset" };
+    static const char *const OTHERS[] = { "cpu,cpuacct", "cpu", "memory", "cpuset" };
     for (size_t i = 0; i < FR_COUNT_OF(ONES); i++) {
         const char *at = strstr(folder, ONES[i]);
         size_t n = strlen(ONES[i]);
         if (at == NULL || (at[n] != '/' && at[n] != '\0'))
             continue;
         for (size_t k = 0; k < FR_COUNT_OF(OTHERS); k++) {
-            char *other = fr_dup_f("%.*s%s%s", (int)(at - folder), folder, OTHERS[k], at + n);
+            char *other = fr_dup_f("%.*s/%s%s", (int)(at - folder), folder, OTHERS[k], at + n);
             if (fr_dir_exists(other))
-                lower_by_all(other, threads, ram_bytes);
+                lower_by_all(other, whose_is(fr_str_of(OTHERS[k])), threads, ram_bytes);
             free(other);
         }
         return;
     }
+    lower_by_all(folder, VERSION_2, threads, ram_bytes);
 }
 
-/* Those of our own control group; a container sees its own as the root. */
+/* Where PID/cgroup says that our group is; a container sees its own as the root, and may not. */
+static void lower_by_line(const char *root, fr_str controllers, fr_str path, fr_host *out)
+{
+    unsigned whose = controllers.n == 0 ? VERSION_2 : whose_is(controllers);
+    char *top = fr_dup_f("%s%s%.*s", root, controllers.n > 0 ? "/" : "", FR_STR_F(controllers));
+    char *folder = fr_dup_f("%s%.*s", top, FR_STR_F(path));
+    if (whose != 0)
+        lower_by_all(path.n > 1 && fr_dir_exists(folder) ? folder : top, whose, &out->quota_threads,
+                     &out->quota_ram_bytes);
+    free(top);
+    free(folder);
+}
+
 static void read_quota(const char *procfs, const char *sysfs, fr_host *out)
 {
-    static const char *const ROOTS[] = { "", "/cpu" };
+    static const char UNSAID[] = "1:cpu:/\n2:memory:/\n3:cpuset:/\n0::/\n";
     FR_AUTO(fr_buf) text = { .limit_bytes = FILE_MOST_BYTES };
-    char folder[1024];
+    char *root = fr_path_join(sysfs, "fs/cgroup");
+    fr_str line, number, controllers;
+    fr_str rest = read_under(procfs, "self/cgroup", &text) ? fr_buf_str(&text) : FR_STR(UNSAID);
     out->quota_threads = out->n_threads;
     out->quota_ram_bytes = out->ram_bytes > 0 ? out->ram_bytes : INFINITY;
-    for (size_t i = 0; i < FR_COUNT_OF(ROOTS); i++) {
-        snprintf(folder, sizeof folder, "%s/fs/cgroup%s", sysfs, ROOTS[i]);
-        fr_host_limits(folder, &out->quota_threads, &out->quota_ram_bytes);
-    }
-    fr_str rest, line, number, controllers;
-    rest = read_under(procfs, "self/cgroup", &text) ? fr_buf_str(&text) : (fr_str){ 0 };
     while (rest.at != NULL && fr_str_next(&rest, '\n', &line)) {
-        if (!fr_str_next(&line, ':', &number) || !fr_str_next(&line, ':', &controllers) ||
-            line.n < 2) /* the root was looked at */
-            continue;
-        snprintf(folder, sizeof folder, "%s/fs/cgroup%s%.*s%.*s", sysfs,
-                 controllers.n > 0 ? "/" : "", FR_STR_F(controllers), FR_STR_F(line));
-        if (fr_dir_exists(folder))
-            fr_host_limits(folder, &out->quota_threads, &out->quota_ram_bytes);
+        if (fr_str_next(&line, ':', &number) && fr_str_next(&line, ':', &controllers))
+            lower_by_line(root, controllers, line, out);
     }
     if (out->quota_ram_bytes > 1e18)
         out->quota_ram_bytes = out->ram_bytes;
+    free(root);
 }
 
 static bool is_client(const char *sysfs, const char *model_name)
