@@ -97,7 +97,6 @@ static bool is_container(fr_str part, fr_str parent, fr_group_name *out)
             return true;
         }
     }
-    /* containerd with the systemd driver and no CRI: "system.slice:docker:ID" */
     if (is_hex_id(part) && (fr_str_is(parent, "docker") || out->pod[0] != '\0')) {
         name_it(out, FR_GROUP_CONTAINER, part, fr_str_is(parent, "docker") ? "docker" : "");
         return true;
@@ -143,6 +142,22 @@ static bool is_pod(fr_str part, fr_group_name *out)
     return true;
 }
 
+/* A runtime that takes the systemd driver's name for a folder: "system.slice:docker:ID", and of a
+ * pod "kubepods-podU_I_D.slice:cri-containerd:ID". */
+static bool is_triple(fr_str part, fr_group_name *out)
+{
+    fr_str slice, runtime, id = part;
+    if (!fr_str_next(&id, ':', &slice) || id.at == NULL || !fr_str_next(&id, ':', &runtime) ||
+        id.at == NULL || !is_hex_id(id))
+        return false;
+    char name[sizeof out->runtime];
+    is_pod(slice, out);
+    cut_head(&runtime, "cri-");
+    keep(name, sizeof name, runtime);
+    name_it(out, FR_GROUP_CONTAINER, id, name);
+    return true;
+}
+
 static bool is_unit(fr_str part)
 {
     return fr_str_ends(part, FR_STR(".service")) || fr_str_ends(part, FR_STR(".scope"));
@@ -153,7 +168,7 @@ static bool take_part(fr_str part, fr_str parent, fr_group_name *out)
 {
     if (out->kind == FR_GROUP_CONTAINER || out->kind == FR_GROUP_SLURM_JOB)
         return false; /* what runs inside has folders of its own */
-    if (is_pod(part, out) || is_container(part, parent, out))
+    if (is_triple(part, out) || is_pod(part, out) || is_container(part, parent, out))
         return true;
     fr_str rest = part;
     if (cut_head(&rest, "job_") && is_number(rest)) {

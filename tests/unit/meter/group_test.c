@@ -51,6 +51,11 @@ static void paths_say_what_they_are(void **state)
         { "/system.slice/nginx.service", FR_GROUP_UNIT, "nginx.service", "" },
         { "/user.slice/user-1000.slice/session-3.scope", FR_GROUP_UNIT, "session-3.scope", "" },
         { "/user.slice/user-1000.slice", FR_GROUP_USER, "1000", "" },
+        { "/system.slice:docker:" ID, FR_GROUP_CONTAINER, ID, "" },
+        { "/system.slice/containerd.service/kubepods-burstable-pod" UID_
+          ".slice:cri-containerd:" ID,
+          FR_GROUP_CONTAINER, ID, UID },
+        { "/system.slice/a:b.service", FR_GROUP_UNIT, "a:b.service", "" },
         { "/podcasts/podder", FR_GROUP_NONE, "", "" },
         { "/job_x", FR_GROUP_NONE, "", "" },
     };
