@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "meter/meter_priv.h"
@@ -31,6 +32,8 @@
 
 #define COUNTER_UNITS       4294967295.0     /* the hardware counter has 32 bits */
 #define REFUSED_UJ          (UINT64_MAX / 2) /* all ones and the like are no reading */
+#define MOVES_WITHIN_NS     5000000
+#define STILL_MOST_S        2.0     /* a domain that is on draws more than a unit of its counter */
 #define MIRROR_UJ           1000000 /* a counter goes on by so much at most between two reads of it */
 #define LEAST_FULL_W        100.0   /* of a domain at full draw, whatever its model says */
 #define IMPOSSIBLE_SOCKET_W 5000.0 /* a step back that would mean more is a reset, not a wrap */
@@ -46,6 +49,7 @@ typedef struct {
     uint64_t last_uj;
     bool has_last;
     double since_s;      /* since last_uj */
+    double still_s;      /* since it last moved */
     bool may_mirror;     /* began as another die's counter stood; told apart when they differ */
     fr_channel *channel; /* the meter's */
 } zone;
@@ -200,6 +204,24 @@ static void find_zones(const fr_bench *bench, zones *all)
     fr_names_free(names, n);
 }
 
+/* The registers move each millisecond; those that some hypervisors show never do. */
+static void refuse_still(const fr_bench *bench, zones *all)
+{
+    bool any = false;
+    for (size_t i = 0; i < all->n; i++)
+        any |= all->at[i].error == 0;
+    if (bench->is_moved || !any)
+        return;
+    fr_sleep_ns(MOVES_WITHIN_NS);
+    for (size_t i = 0; i < all->n; i++) {
+        zone *z = &all->at[i];
+        uint64_t now_uj;
+        if (z->error == 0 && z->kind != FR_DEVICE_OTHER && read_count(z, &now_uj) == 0 &&
+            now_uj == z->last_uj)
+            z->error = ENODATA;
+    }
+}
+
 static void free_zones(zones *all)
 {
     for (size_t i = 0; i < all->n; i++) {
@@ -236,6 +258,7 @@ static const char *why(int error)
 {
     return error == EACCES || error == EPERM ? "only root may read it"
            : error == EPROTO                 ? "what it says is no count"
+           : error == ENODATA                ? "it stands still, as in some virtual machines"
                                              : strerror(error);
 }
 
@@ -243,6 +266,7 @@ static void powercap_open(fr_bench *bench, void **state)
 {
     zones *all = FR_NEW(zones);
     find_zones(bench, all);
+    refuse_still(bench, all);
     size_t n_open = 0, n_channels = bench->n_channels;
     for (size_t i = 0; i < all->n; i++) {
         zone *z = &all->at[i];
@@ -252,6 +276,8 @@ static void powercap_open(fr_bench *bench, void **state)
                 snprintf(bench->uncounted, sizeof bench->uncounted,
                          "%s is modelled: powercap's counter is there, but %s", z->name,
                          why(z->error));
+            if (z->fd >= 0)
+                close(z->fd);
             continue;
         }
         if (z->range_uj == 0)
@@ -276,6 +302,9 @@ static void step(zone *z, double dt_s, fr_delta *delta)
     z->since_s += dt_s;
     if (read_count(z, &now_uj) != 0)
         return; /* not a wrap: the next good reading covers this window too */
+    z->still_s = now_uj == z->last_uj ? z->still_s + dt_s : 0;
+    if (z->still_s >= STILL_MOST_S)
+        return; /* dead, not zero: modelled until it moves again, and then all of it is counted */
     uint64_t delta_uj = now_uj - z->last_uj;
     if (now_uj < z->last_uj) {
         uint64_t unit_uj = (uint64_t)((double)z->range_uj / COUNTER_UNITS + 0.5);
@@ -331,6 +360,7 @@ static void powercap_survey(fr_bench *bench, fr_sensor_state *out)
 {
     zones *all = FR_NEW(zones);
     find_zones(bench, all);
+    refuse_still(bench, all);
     int packages = 0, drams = 0, refused = 0, error = 0;
     for (size_t i = 0; i < all->n; i++) {
         const zone *z = &all->at[i];

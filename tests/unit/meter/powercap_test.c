@@ -183,6 +183,28 @@ static void a_failed_read_is_no_wrap_and_loses_no_joules(void **state)
     }
 }
 
+/* A counter that no longer moves measures nothing: 0 J would be a claim. */
+static void a_counter_that_stands_still_is_no_zero(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_zone(&t, "intel-rapl:0", "package-0", 5000000);
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    for (int i = 0; i < 60; i++) {
+        tree_pass(&t, 1, 0);
+        tree_read(m);
+    }
+    fr_reading r = tree_read(m);
+    assert_int_equal(device(&r, "package-0")->method, FR_METHOD_MIXED);
+    assert_true(device(&r, "package-0")->machine_j > 58 * 5); /* 15 W at rest, by the model */
+    tree_energy(&t, "intel-rapl:0", "905000000");             /* it was late, and tells all */
+    tree_pass(&t, 1, 0);
+    r = tree_read(m);
+    close_to(device(&r, "package-0")->machine_j, 900, 1e-6);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
 static void one_unreadable_socket_is_modelled_and_the_other_is_counted(void **state)
 {
     (void)state;
@@ -255,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_mirrored_die_is_counted_once_and_a_die_of_its_own_is_counted),
         cmocka_unit_test(a_mirrored_die_is_none_of_its_own_because_its_counter_went_on),
         cmocka_unit_test(a_failed_read_is_no_wrap_and_loses_no_joules),
+        cmocka_unit_test(a_counter_that_stands_still_is_no_zero),
         cmocka_unit_test(one_unreadable_socket_is_modelled_and_the_other_is_counted),
         cmocka_unit_test(an_unreadable_range_makes_a_wrap_a_named_gap),
         cmocka_unit_test(the_survey_names_the_command_that_grants_access),
