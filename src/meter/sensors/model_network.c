@@ -1,29 +1,60 @@
 /*
- * "network 1": bytes over the machine's interfaces (/proc/net/dev, all but lo), at so many joules a
- * byte: the switches and links between machines, which this machine's other lines do not hold. The
- * adapter's own draw is in the board's. Nothing at rest. Whose bytes they are nobody tells: by CPU
- * time, and from none to all as the range.
+ * "network 1": bytes over the machine's adapters (/proc/net/dev), at so many joules a byte: the
+ * switches and links between machines, which this machine's other lines do not hold. Bridges, bonds
+ * and pairs (docker0, veth…) tell the same bytes again, or bytes that never leave: only what has a
+ * device below class/net of sysfs counts, and all but lo where nothing has one, as in a container.
+ * The adapter's own draw is in the board's. Nothing at rest. Whose bytes they are nobody tells: by
+ * CPU time, and from none to all as the range.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "meter/meter_priv.h"
 #include "tables/tables.h"
 
 #define TEXT_BYTES   16384 /* of some hundred interfaces */
 #define LOOK_EVERY_S 1.0
+#define ADAPTERS     64
 #define REFERENCE_GB 100.0 /* a second: what the curve calls full */
 #define J_PER_KWH    3.6e6
 
 typedef struct {
     fr_sysfile dev; /* net/dev */
     char text[TEXT_BYTES];
+    char adapters[ADAPTERS][16]; /* as the kernel limits names */
+    size_t n_adapters;           /* 0: all but lo */
     double bytes;
     double since_s, tree_s, busy_s; /* since the last look */
 } network;
+
+static void find_adapters(network *net, const char *sysfs)
+{
+    char root[320], device[400];
+    char **names = NULL;
+    size_t n = 0;
+    snprintf(root, sizeof root, "%.256s/class/net", sysfs);
+    if (fr_dir_list(root, &names, &n, NULL) != 0)
+        return;
+    for (size_t i = 0; i < n && net->n_adapters < ADAPTERS; i++) {
+        snprintf(device, sizeof device, "%s/%.15s/device", root, names[i]);
+        if (fr_dir_exists(device))
+            snprintf(net->adapters[net->n_adapters++], sizeof net->adapters[0], "%.15s", names[i]);
+    }
+    fr_names_free(names, n);
+}
+
+static bool is_counted(const network *net, fr_str name)
+{
+    for (size_t i = 0; i < net->n_adapters; i++) {
+        if (fr_str_is(name, net->adapters[i]))
+            return true;
+    }
+    return net->n_adapters == 0 && !fr_str_is(name, "lo");
+}
 
 /* Received and sent so far; false: cannot be read. */
 static bool read_bytes(network *net, double *bytes)
@@ -43,7 +74,7 @@ static bool read_bytes(network *net, double *bytes)
         if (sscanf(numbers, "%llu %*u %*u %*u %*u %*u %*u %*u %llu", &received, &sent) != 2)
             continue;
         any = true;
-        if (!fr_str_is(fr_str_trim(name), "lo"))
+        if (is_counted(net, fr_str_trim(name)))
             *bytes += (double)received + (double)sent;
     }
     return any;
@@ -53,6 +84,7 @@ static void begin(network *n, const fr_bench *bench)
 {
     n->dev = (fr_sysfile){ .fd = -1, .is_moved = bench->is_moved };
     snprintf(n->dev.path, sizeof n->dev.path, "%.256s/net/dev", bench->procfs);
+    find_adapters(n, bench->sysfs);
 }
 
 static void network_close(void *state)

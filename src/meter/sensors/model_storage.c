@@ -67,6 +67,14 @@ static size_t read_busy(disks *all, double *worked_s)
     return seen;
 }
 
+/* One path of several to a disk that is listed by its own name (NVMe), or a drive for CDs. */
+static bool is_passed_over(const char *root, const char *name)
+{
+    char text[32];
+    fr_sysfile_text(text, sizeof text, "%s/%.31s/hidden", root, name);
+    return text[0] == '1' || strncmp(name, "sr", 2) == 0;
+}
+
 /* Disks, not what is made of them (loop, dm, md, zram have no device of their own). */
 static void find(const fr_bench *bench, disks *all)
 {
@@ -84,7 +92,7 @@ static void find(const fr_bench *bench, disks *all)
         char device[400];
         snprintf(device, sizeof device, "%s/%.31s/device", root, names[i]);
         snprintf(d->name, sizeof d->name, "%.31s", names[i]);
-        if (!fr_dir_exists(device) ||
+        if (!fr_dir_exists(device) || is_passed_over(root, names[i]) ||
             !fr_sysfile_text(text, sizeof text, "%s/%.31s/size", root, names[i]))
             continue;
         d->tb = strtod(text, NULL) * SECTOR_BYTES / BYTES_PER_TB;

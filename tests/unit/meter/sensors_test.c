@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "recorded_tree.h"
 
@@ -708,6 +709,11 @@ static void disks_draw_by_size_and_by_work(void **state)
     tree_write(&t, "sys/block/nvme0n1/queue/rotational", "0\n");
     tree_write(&t, "sys/block/nvme0n1/device/model", "a disk\n");
     tree_write(&t, "sys/block/loop0/size", "3906250000\n");
+    tree_write(&t, "sys/block/nvme0c0n1/size", "3906250000\n"); /* a path to the same disk */
+    tree_write(&t, "sys/block/nvme0c0n1/hidden", "1\n");
+    tree_write(&t, "sys/block/nvme0c0n1/device/model", "a disk\n");
+    tree_write(&t, "sys/block/sr0/size", "2097151\n");
+    tree_write(&t, "sys/block/sr0/device/model", "for CDs\n");
     disk_busy(&t, 100);
     fr_meter *m = tree_meter(&t, ROOT_PID, "");
     disk_busy(&t, 2600);
@@ -749,6 +755,36 @@ static void bytes_between_machines_are_counted(void **state)
     tree_pass(&t, 10, 1);
     r = tree_read(m);
     close_to(device(&r, "network")->machine_j, 3600, 1e-3);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
+/* A container's bytes pass its pair, the bridge and the adapter: they leave the machine once. */
+static void bytes_of_a_container_are_counted_once(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    static const char *const NAMES[] = { "eth0", "docker0", "veth12", "bond0", "eth0.7" };
+    FR_AUTO(fr_buf) text = { 0 };
+    tree_write(&t, "sys/class/net/eth0/device/vendor", "0x8086\n");
+    for (size_t i = 0; i < 5; i++) {
+        char folder[64];
+        snprintf(folder, sizeof folder, "sys/class/net/%s/mtu", NAMES[i]);
+        tree_write(&t, folder, "1500\n");
+    }
+    for (int round = 0; round < 2; round++) {
+        fr_buf_clear(&text);
+        for (size_t i = 0; i < 5; i++)
+            fr_buf_put_f(&text, "%6s: %llu 1 0 0 0 0 0 0 0 1 0 0 0 0 0 0\n", NAMES[i],
+                         1000000000ULL * (unsigned)round);
+        if (round == 0)
+            tree_write(&t, "proc/net/dev", "%s", fr_buf_text(&text));
+    }
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    tree_write(&t, "proc/net/dev", "%s", fr_buf_text(&text));
+    tree_pass(&t, 10, 1);
+    fr_reading r = tree_read(m);
+    close_to(device(&r, "network")->machine_j, 3600, 1e-3); /* 1 GB at 0.001 kWh */
     fr_meter_close(m);
     tree_free(&t);
 }
@@ -795,6 +831,7 @@ int main(void)
         cmocka_unit_test(a_neuron_device_that_tells_no_power_is_modelled_until_it_does),
         cmocka_unit_test(disks_draw_by_size_and_by_work),
         cmocka_unit_test(bytes_between_machines_are_counted),
+        cmocka_unit_test(bytes_of_a_container_are_counted_once),
         cmocka_unit_test(a_suspended_hour_is_counted_by_the_counter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
