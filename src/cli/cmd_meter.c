@@ -174,6 +174,11 @@ const fr_command FR_COMMAND_meter = {
         "runs is metered until all of it ended, for --for TIME, or until Ctrl-C. A control group's "
         "energy is by the CPU time that the kernel counts for it, over everybody's. --json then "
         "goes "
-        "to stdout, which is nobody else's.",
+        "to stdout, which is nobody else's.\n\n"
+        "FRUGAL_WALL=cmd:LINE or file:PATH tells watts of a meter at the wall, FRUGAL_BMC those of "
+        "the board's controller (ipmitool, ipmi-dcmi or a resource of Redfish, as curl fetches "
+        "it). "
+        "They hold the whole machine, so they stand apart and are in no sum. "
+        "`frugal doctor` tells which sensors there are.",
     .rest_is_theirs = true,
 };
