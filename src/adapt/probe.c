@@ -68,8 +68,11 @@ static int probe_requests(fr_run *run, const char *name, fr_engine *engine, cons
 
 /* One optimizer step, into a folder that is removed again. */
 static int probe_training(fr_run *run, const char *path, fr_str text, const char *scratch_dir,
-                          int threads, fr_probe *out, fr_err *err)
+                          int threads, const fr_progress *progress, fr_probe *out, fr_err *err)
 {
+    /* only whether to stop: the probe has its own words for how far it is */
+    fr_progress quiet = { .stopped = progress != NULL ? progress->stopped : NULL,
+                          .user = progress != NULL ? progress->user : NULL };
     enum { ROWS = 16, SEQUENCE = 128, TOKENS = 2048 };
     fr_example rows[ROWS];
     text.n = FR_MIN(text.n, (size_t)400);
@@ -85,7 +88,8 @@ static int probe_training(fr_run *run, const char *path, fr_str text, const char
                                  .batch_tokens = 1024,
                                  .max_tokens = TOKENS,
                                  .seed = 1,
-                                 .threads = threads };
+                                 .threads = threads,
+                                 .progress = &quiet };
     fr_train_result result = { 0 };
     fr_phase *phase = NULL;
     fr_used used = { 0 };
@@ -173,7 +177,7 @@ int fr_probe_model(fr_run *run, const char *path, fr_str text, bool train, const
     out->train = (fr_machine_rate){ out->prefill.flop_per_s / 2, out->prefill.flop_per_j / 2 };
     if (train && step_s < TRAIN_MAX_S && !fr_progress_stopped(progress)) {
         fr_progress_step(progress, "probe", 3, 3, "measurements", "training");
-        probe_training(run, path, text, scratch_dir, threads, out, NULL);
+        probe_training(run, path, text, scratch_dir, threads, progress, out, NULL);
     }
     return 0;
 }

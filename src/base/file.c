@@ -79,13 +79,36 @@ void fr_map_fini(fr_map *map)
     *map = (fr_map){ NULL, 0 };
 }
 
+/* A device, a pipe, and what stands for an open descriptor are written into: a rename would put a
+ * file in the place of /dev/null itself where it is allowed to. */
+static bool is_stream(const char *path, const struct stat *info)
+{
+    return !S_ISREG(info->st_mode) || strncmp(path, "/dev/", 5) == 0 ||
+           strncmp(path, "/proc/", 6) == 0;
+}
+
 int fr_file_out_open(fr_file_out *out, const char *path, fr_err *err)
 {
-    *out = (fr_file_out){ .path = fr_dup(path),
-                          .part = fr_dup_f("%s.%ld.part", path, (long)getpid()) };
+    *out = (fr_file_out){ .path = fr_dup(path) };
+    struct stat info, link;
+    bool there = stat(path, &info) == 0;
+    if (there && is_stream(path, &info)) {
+        out->stream = fopen(path, "abe"); /* fails for a folder */
+        return out->stream != NULL ? 0 : fr_fail_errno(err, NULL, "cannot write '%s'", path);
+    }
+    if (there && lstat(path, &link) == 0 && S_ISLNK(link.st_mode)) { /* the link stays */
+        char *target = realpath(path, NULL);
+        if (target != NULL) {
+            free(out->path);
+            out->path = target;
+        }
+    }
+    out->part = fr_dup_f("%s.%ld.part", out->path, (long)getpid());
     out->stream = fopen(out->part, "wbe");
     if (out->stream == NULL)
         return fr_fail_errno(err, NULL, "cannot write '%s'", path);
+    if (there) /* who may read it is the user's choice, not ours */
+        fchmod(fileno(out->stream), info.st_mode & 0777);
     return 0;
 }
 
@@ -98,7 +121,9 @@ int fr_file_out_put(fr_file_out *out, const void *bytes, size_t n, fr_err *err)
 
 int fr_file_out_commit(fr_file_out *out, fr_err *err)
 {
-    bool written = fflush(out->stream) == 0 && fsync(fileno(out->stream)) == 0;
+    /* a stream need not know of fsync */
+    bool written =
+        fflush(out->stream) == 0 && (fsync(fileno(out->stream)) == 0 || out->part == NULL);
     int number = errno;
     written = fclose(out->stream) == 0 && written;
     out->stream = NULL;
@@ -106,7 +131,7 @@ int fr_file_out_commit(fr_file_out *out, fr_err *err)
         errno = number;
         return fr_fail_errno(err, NULL, "cannot write '%s'", out->path);
     }
-    if (rename(out->part, out->path) != 0)
+    if (out->part != NULL && rename(out->part, out->path) != 0)
         return fr_fail_errno(err, NULL, "cannot write '%s'", out->path);
     free(out->part);
     out->part = NULL;

@@ -28,10 +28,13 @@ int fr_map_open(const char *path, fr_map *out, fr_err *err);
 void fr_map_fini(fr_map *map);
 FR_AUTO_DEFINE(fr_map);
 
-/** A file being written: PATH.PID.part beside the target until commit. */
+/**
+ * A file being written: PATH.PID.part beside the target until commit. A file that is there keeps
+ * its permissions, a link stays a link. Devices, pipes and /dev/stderr are written into.
+ */
 typedef struct {
     FILE *stream;
-    char *path, *part;
+    char *path, *part; /* part: NULL when it is written into directly */
 } fr_file_out;
 int fr_file_out_open(fr_file_out *out, const char *path, fr_err *err);
 int fr_file_out_put(fr_file_out *out, const void *bytes, size_t n, fr_err *err);
