@@ -271,6 +271,11 @@ static void put_wholes(const fr_used *used, fr_buf *out)
         char text[32];
         const fr_whole_reading *w = &reading->wholes[i];
         fr_text_j(w->energy_j, text);
+        if (!(w->metered_s > 0)) {
+            fr_buf_put_f(out, "  apart              -   %s: told nothing (%s)\n", w->name,
+                         w->source);
+            continue;
+        }
         fr_buf_put_f(out, "  apart     %10s   %s: the whole machine, in no sum (%s, %.3g s)\n",
                      text, w->name, w->source, w->metered_s);
     }
