@@ -151,8 +151,11 @@ static int run_command(fr_cli *cli)
         free(tables);
         free(folder);
     }
-    if (rc != 0)
-        return fr_cli_fail(cli, rc, &err);
+    if (rc != 0) {
+        int status = fr_cli_fail(cli, rc, &err);
+        return status == 1 && cli->command->failed_status != 0 ? cli->command->failed_status
+                                                               : status;
+    }
     fr_signals_catch();
     int status = cli->command->run(cli);
     fr_live_clear(cli);

@@ -78,6 +78,7 @@ typedef struct fr_command {
     /** NULL-terminated commands of its own, each with options and help: named "prompt render" where
      * this one is "prompt". run is called only when the first word names none of them. */
     const struct fr_command *const *verbs;
+    int failed_status; /* when it fails before it runs; 0: 1 */
 } fr_command;
 
 /** For run of a command that is nothing without a verb: the usage error, with the nearest one. */

@@ -181,4 +181,5 @@ const fr_command FR_COMMAND_meter = {
         "They hold the whole machine, so they stand apart and are in no sum. "
         "`frugal doctor` tells which sensors there are.",
     .rest_is_theirs = true,
+    .failed_status = EXIT_FRUGAL_FAILED,
 };

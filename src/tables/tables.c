@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -137,10 +138,12 @@ static size_t key_columns(const fr_table_data *data)
     return two ? 2 : 1;
 }
 
-/* A column of ours whose every filled cell is a number takes numbers only. */
-static bool is_numeric(const fr_table_data *data, size_t column)
+/* A column of ours whose every filled cell is a number takes numbers only, and none below 0 where
+ * ours are not. */
+static bool is_numeric(const fr_table_data *data, size_t column, double *least)
 {
     size_t filled = 0;
+    *least = INFINITY;
     for (size_t r = 0; r < data->n_rows; r++) {
         const char *text = compiled_text(data, r, column);
         double number;
@@ -148,6 +151,7 @@ static bool is_numeric(const fr_table_data *data, size_t column)
             continue;
         if (!fr_str_to_f64(fr_str_of(text), &number))
             return false;
+        *least = FR_MIN(*least, number);
         filled++;
     }
     return filled > 0;
@@ -165,7 +169,8 @@ static int check_cells(const fr_table *t, const char *path, fr_err *err)
                            "'%s': the column '%s' is missing", path, name);
         if (t->user_column[c] == SIZE_MAX)
             continue;
-        bool numeric = is_numeric(data_of(t), c);
+        double least;
+        bool numeric = is_numeric(data_of(t), c, &least);
         for (size_t r = 0; r < t->user.n_rows; r++) {
             const char *text = fr_sheet_cell(&t->user, r, t->user_column[c]);
             double number;
@@ -173,11 +178,67 @@ static int check_cells(const fr_table *t, const char *path, fr_err *err)
                 return fr_fail(err, FR_E_FORMAT, "Fill it in; a figure needs a name and a source.",
                                "'%s', row %zu (line %d): '%s' is empty", path, r + 1,
                                t->user.lines[r], name);
-            if (*text != '\0' && numeric && !fr_str_to_f64(fr_str_of(text), &number))
+            if (*text != '\0' && numeric &&
+                (!fr_str_to_f64(fr_str_of(text), &number) || !isfinite(number) ||
+                 (least >= 0 && number < 0)))
                 return fr_fail(err, FR_E_FORMAT, "Write a plain number, as 56 or 0.12.",
                                "'%s', row %zu (line %d): '%s' is not a number for '%s'", path,
                                r + 1, t->user.lines[r], text, name);
         }
+    }
+    return 0;
+}
+
+static double cell_f64(const fr_table *t, size_t row, const char *column)
+{
+    size_t c = SIZE_MAX;
+    double number = NAN;
+    if (find_column(data_of(t), column, &c) && t->user_column[c] != SIZE_MAX)
+        fr_str_to_f64(fr_str_of(fr_sheet_cell(&t->user, row, t->user_column[c])), &number);
+    return number;
+}
+
+/*
+ * A constant has a name that somebody asks for and three figures in order; where ours are above 0,
+ * so must these be: they are divided by. A calibrated curve undoes the range of the design power,
+ * so its order says nothing.
+ */
+static int check_constants(const fr_table *t, const char *path, fr_err *err)
+{
+    static const char *const FIGURES[] = { "low", "mid", "high" };
+    const fr_table_data *data = data_of(t);
+    for (size_t r = 0; r < t->user.n_rows; r++) {
+        const char *name = fr_sheet_cell(&t->user, r, t->user_column[0]);
+        const char **valid = FR_NEW_N(const char *, data->n_rows + 1);
+        char hint[128] = "data/constants.csv has those that there are.";
+        double ours = NAN, value[3];
+        size_t known = SIZE_MAX;
+        for (size_t k = 0; k < data->n_rows; k++) {
+            valid[k] = compiled_text(data, k, 0);
+            known = strcasecmp(valid[k], name) == 0 ? k : known;
+        }
+        const char *near = known == SIZE_MAX ? fr_nearest(name, valid) : NULL;
+        if (near != NULL)
+            snprintf(hint, sizeof hint, "Did you mean '%s'?", near);
+        free(valid);
+        if (known == SIZE_MAX)
+            return fr_fail(err, FR_E_FORMAT, hint, "'%s', row %zu (line %d): no constant is '%s'",
+                           path, r + 1, t->user.lines[r], name);
+        for (size_t i = 0; i < 3; i++) {
+            size_t c = 0;
+            value[i] = cell_f64(t, r, FIGURES[i]);
+            find_column(data, FIGURES[i], &c);
+            fr_str_to_f64(fr_str_of(compiled_text(data, known, c)), &ours);
+            if (!(value[i] >= 0) || (ours > 0 && value[i] == 0))
+                return fr_fail(err, FR_E_FORMAT, "low, mid and high are three plain numbers.",
+                               "'%s', row %zu (line %d): '%s' has no '%s' that can be", path, r + 1,
+                               t->user.lines[r], name, FIGURES[i]);
+        }
+        bool is_curve = strncmp(name, "cpu_curve_", 10) == 0;
+        if (!is_curve && !(value[0] <= value[1] && value[1] <= value[2]))
+            return fr_fail(err, FR_E_FORMAT, "The middle figure lies between the others.",
+                           "'%s', row %zu (line %d): '%s' is not in order: low, mid, high", path,
+                           r + 1, t->user.lines[r], name);
     }
     return 0;
 }
@@ -238,6 +299,8 @@ static int load_one(fr_table *t, const char *path, fr_err *err)
     FR_TRY(fr_sheet_parse(fr_buf_str(&text), path, &t->user, err));
     FR_TRY(map_columns(t, path, err));
     FR_TRY(check_cells(t, path, err));
+    if (strcmp(data_of(t)->name, "constants") == 0)
+        FR_TRY(check_constants(t, path, err));
     t->kept = FR_NEW_N(size_t, data_of(t)->n_rows);
     for (size_t r = 0; r < data_of(t)->n_rows; r++) {
         if (!is_replaced(t, r))

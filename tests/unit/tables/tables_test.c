@@ -139,6 +139,37 @@ static void a_bad_row_is_named_and_refuses_all(void **state)
     }
 }
 
+/* A constant that nobody asks for, or that cannot be, would change nothing, or everything. */
+static void a_constant_must_be_one_and_possible(void **state)
+{
+    (void)state;
+#define HEAD "name,low,mid,high,unit,year,source\n"
+    static const struct {
+        const char *text, *what, *hint;
+    } CASES[] = {
+        { HEAD "psu_eficiency_ratio,0.8,0.9,1,ratio,2026,me\n", "no constant is 'psu_eficiency",
+          "Did you mean 'psu_efficiency_ratio'" },
+        { HEAD "psu_efficiency_ratio,1,0.9,0.8,ratio,2026,me\n", "not in order", "" },
+        { HEAD "psu_efficiency_ratio,0.8,,1,ratio,2026,me\n", "no 'mid' that can be", "" },
+        { "name,mid,source\npsu_efficiency_ratio,0.9,me\n", "no 'low' that can be", "" },
+        { HEAD "psu_efficiency_ratio,0,0,0,ratio,2026,me\n", "no 'low' that can be", "" },
+        { HEAD "psu_efficiency_ratio,0.8,nan,1,ratio,2026,me\n", "'nan' is not a number", "" },
+        { HEAD "psu_efficiency_ratio,-1,0.9,1,ratio,2026,me\n", "'-1' is not a number", "" },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        fr_err err = { 0 };
+        assert_int_equal(load("constants.csv", CASES[i].text, &err), FR_E_FORMAT);
+        if (strstr(err.what, CASES[i].what) == NULL)
+            fail_msg("'%s' does not say '%s'", err.what, CASES[i].what);
+        assert_non_null(strstr(err.hint, CASES[i].hint));
+    }
+    assert_int_equal(
+        load("constants.csv", HEAD "cpu_curve_0_ratio,0.3,0.2,0.1,of TDP,2026,me\n", NULL), 0);
+    char *path = fr_path_join(folder, "constants.csv");
+    remove(path);
+    free(path);
+}
+
 static void no_folder_is_no_override(void **state)
 {
     (void)state;
@@ -153,6 +184,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_users_row_replaces_ours_and_comes_first, make_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(a_bad_row_is_named_and_refuses_all, make_folder,
+                                        drop_folder),
+        cmocka_unit_test_setup_teardown(a_constant_must_be_one_and_possible, make_folder,
                                         drop_folder),
         cmocka_unit_test(no_folder_is_no_override),
     };
