@@ -127,6 +127,30 @@ int fr_args_parse(fr_cli *cli, fr_err *err)
     return 0;
 }
 
+/* How many arguments a command's own line shows: "IN OUT TYPE". SIZE_MAX: any number ("FILE…"), or
+ * forms of which each knows its own ("[list | show ID]", "-- CMD"). */
+static size_t most_arguments(const char *shown)
+{
+    if (strstr(shown, "…") != NULL || strstr(shown, " | ") != NULL || strstr(shown, "--") != NULL)
+        return SIZE_MAX;
+    size_t n = shown[0] != '\0';
+    for (; *shown != '\0'; shown++)
+        n += *shown == ' ';
+    return n;
+}
+
+int fr_args_check_number(const fr_cli *cli, fr_err *err)
+{
+    const fr_command *c = cli->command;
+    size_t most = most_arguments(c->arguments);
+    if (cli->n_rest <= most)
+        return 0;
+    char hint[256];
+    snprintf(hint, sizeof(hint), "It is used so: frugal %s [options]%s%s", c->name,
+             most != 0 ? " " : "", c->arguments);
+    return fr_fail(err, FR_E_USAGE, hint, "'%.100s' is one argument too many", cli->rest[most]);
+}
+
 const char *fr_env_text(const char *option)
 {
     char name[64] = "FRUGAL_";

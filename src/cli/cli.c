@@ -140,6 +140,9 @@ static int run_command(fr_cli *cli)
         fr_help_command(cli->command, stdout);
         return 0;
     }
+    rc = fr_args_check_number(cli, &err);
+    if (rc != 0)
+        return fr_cli_fail(cli, rc, &err);
     fr_log_to(log_line, cli, getenv("FRUGAL_DEBUG") != NULL ? FR_LOG_DEBUG : FR_LOG_WARN);
     rc = fr_config_load(cli, &err);
     if (rc == 0)

@@ -39,6 +39,8 @@ const fr_command *fr_command_verb(const fr_command *c, const char *word); /* NUL
 const char *fr_command_word(const fr_command *verb); /* "render" of "prompt render" */
 
 int fr_args_parse(fr_cli *cli, fr_err *err);
+/** Refuses what is beyond the arguments that the command shows. */
+int fr_args_check_number(const fr_cli *cli, fr_err *err);
 int fr_config_load(fr_cli *cli, fr_err *err);
 /** Text of a configuration key for an option; NULL. */
 const char *fr_config_text(const fr_cli *cli, const char *option);

@@ -523,6 +523,8 @@ static int run(fr_cli *cli)
                                                                          export_runs,
                                                                          verify,
                                                                          prune };
+    /* words that each takes, itself included; 0: any number */
+    static const size_t MOST[] = { 1, 2, 0, 0, 2, 3, 1, 2, 1 };
     fr_err err = { 0 };
     const char *word = "list";
     size_t n = 0;
@@ -544,7 +546,12 @@ static int run(fr_cli *cli)
         return fr_cli_fail(cli, rc, &err);
     }
     fr_ledger *l = NULL;
-    int rc = open_ledger(cli, word, &l, &err);
+    int rc = 0;
+    if (MOST[at] != 0 && n > MOST[at])
+        rc = fr_fail(&err, FR_E_USAGE, "Quote what has blanks; `frugal ledger --help` shows each.",
+                     "'%.100s' is one argument too many", rest[MOST[at]]);
+    if (rc == 0)
+        rc = open_ledger(cli, word, &l, &err);
     if (rc == 0)
         rc = FUNCTIONS[at](cli, l, &err);
     fr_ledger_close(l);
