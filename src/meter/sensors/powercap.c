@@ -58,6 +58,7 @@ typedef struct {
     zone *at;
     size_t n, cap;
     int psys, twins;
+    int masked; /* listed, and without a name: what container runtimes leave of them */
 } zones;
 
 static bool read_line(const char *dir, const char *entry, const char *file, char *out, size_t size)
@@ -146,8 +147,10 @@ static void take_zone(const char *root, const char *entry, bool is_moved, zones 
 {
     char name[64], range[32];
     zone z = { .fd = -1, .is_moved = is_moved };
-    if (!read_line(root, entry, "name", name, sizeof name))
+    if (!read_line(root, entry, "name", name, sizeof name)) {
+        all->masked += strchr(strchr(entry, ':') + 1, ':') == NULL;
         return;
+    }
     if (strcmp(name, "psys") == 0)
         all->psys++;
     if (strncmp(name, "package-", 8) == 0)
@@ -288,6 +291,9 @@ static void powercap_open(fr_bench *bench, void **state)
         add_channel(bench, z);
         all->at[n_open++] = *z;
     }
+    if (all->n == 0 && all->masked > 0)
+        snprintf(bench->uncounted, sizeof bench->uncounted,
+                 "processors are modelled: powercap's counters are masked in this container");
     all->n = n_open < bench->n_channels - n_channels ? n_open : bench->n_channels - n_channels;
     if (all->n == 0) {
         free_zones(all);
@@ -373,7 +379,10 @@ static void powercap_survey(fr_bench *bench, fr_sensor_state *out)
         drams += z->kind == FR_DEVICE_DRAM;
     }
     out->usable = packages + drams > 0;
-    if (all->n == 0)
+    if (all->n == 0 && all->masked > 0)
+        snprintf(out->found, sizeof out->found, "%d package%s, masked: container runtimes do that",
+                 all->masked, all->masked == 1 ? "" : "s");
+    else if (all->n == 0)
         snprintf(
             out->found, sizeof out->found, "%s",
             bench->host->is_virtual
@@ -383,6 +392,10 @@ static void powercap_survey(fr_bench *bench, fr_sensor_state *out)
         snprintf(out->found, sizeof out->found, "%d package%s, %d dram%s%s%s", packages,
                  packages == 1 ? "" : "s", drams, all->psys > 0 ? ", psys (not added)" : "",
                  refused > 0 ? "; unreadable: " : "", refused > 0 ? why(error) : "");
+    if (all->n == 0 && all->masked > 0)
+        snprintf(out->grant, sizeof out->grant,
+                 "docker run --security-opt systempaths=unconfined …, or frugal outside of it with "
+                 "--container NAME");
     if (refused > 0 && (error == EACCES || error == EPERM))
         snprintf(out->grant, sizeof out->grant,
                  "sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj");

@@ -244,6 +244,31 @@ static void an_unreadable_range_makes_a_wrap_a_named_gap(void **state)
     tree_free(&t);
 }
 
+/* What a container sees of the host's zones: links to a folder that is hidden from it. */
+static void zones_that_a_container_masks_are_told_of(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    char link[160];
+    tree_write(&t, "sys/class/powercap/intel-rapl/enabled", "1\n");
+    for (int i = 0; i < 2; i++) {
+        snprintf(link, sizeof link, "%s/class/powercap/intel-rapl:%d", t.sysfs, i);
+        assert_int_equal(symlink("../../devices/virtual/powercap/nowhere", link), 0);
+    }
+    fr_sensor_state found[8];
+    size_t n;
+    fr_meter_options options = { .sysfs = t.sysfs, .procfs = t.procfs, .nvml = "" };
+    assert_int_equal(fr_meter_survey(&options, found, 8, &n, NULL), 0);
+    assert_string_equal(found[0].found, "2 packages, masked: container runtimes do that");
+    assert_non_null(strstr(found[0].grant, "systempaths=unconfined"));
+    fr_meter *m = tree_meter(&t, ROOT_PID, "");
+    fr_reading r = tree_read(m);
+    assert_non_null(strstr(r.note, "masked in this container"));
+    assert_int_equal(device(&r, "cpu")->method, FR_METHOD_MODELLED);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
 static void the_survey_names_the_command_that_grants_access(void **state)
 {
     (void)state;
@@ -280,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_counter_that_stands_still_is_no_zero),
         cmocka_unit_test(one_unreadable_socket_is_modelled_and_the_other_is_counted),
         cmocka_unit_test(an_unreadable_range_makes_a_wrap_a_named_gap),
+        cmocka_unit_test(zones_that_a_container_masks_are_told_of),
         cmocka_unit_test(the_survey_names_the_command_that_grants_access),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
