@@ -115,13 +115,16 @@ static bool read_file(const char *path, double stale_s, fr_buf *text)
     off_t from =
         ok && !is_made && st.st_size > (off_t)FILE_MOST ? st.st_size - (off_t)FILE_MOST : 0;
     char block[4096];
-    bool skips = from > 0;
+    bool skips = from > 0; /* to the end of a line that is cut */
     for (ssize_t n; ok && (n = pread(fd, block, sizeof block, from)) > 0; from += n) {
-        const char *at = block, *end = skips ? memchr(block, '\n', (size_t)n) : block - 1;
-        if (end == NULL)
-            continue;
-        at = skips ? end + 1 : at;
-        skips = false;
+        const char *at = block;
+        if (skips) {
+            const char *end = memchr(block, '\n', (size_t)n);
+            if (end == NULL)
+                continue;
+            at = end + 1;
+            skips = false;
+        }
         fr_buf_put(text, at, (size_t)(block + n - at));
     }
     close(fd);
