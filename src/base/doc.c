@@ -55,8 +55,8 @@ const fr_node *fr_doc_root(const fr_doc *doc)
 
 static int fail_at(reader *r, yaml_mark_t mark, const char *what)
 {
-    return fr_fail(r->err, FR_E_USAGE, "Mend the file there; `frugal adapt --help` shows one.",
-                   "%s:%zu:%zu: %s", r->doc->name, mark.line + 1, mark.column + 1, what);
+    return fr_fail(r->err, FR_E_USAGE, "Mend the file at that line and column.", "%s:%zu:%zu: %s",
+                   r->doc->name, mark.line + 1, mark.column + 1, what);
 }
 
 static int next_event(reader *r, yaml_event_t *event)

@@ -102,8 +102,10 @@ int fr_cli_fail(fr_cli *cli, int rc, const fr_err *err)
     if (rc == 0)
         return 0;
     fr_live_clear(cli);
-    fprintf(stderr, "frugal %s: %s\n", cli->command->name,
-            err != NULL && err->what[0] != '\0' ? err->what : fr_err_name(rc));
+    bool said = err != NULL && err->what[0] != '\0';
+    if (!said && ferror(stdout))
+        return 1; /* fr_cli_put_json() has told it */
+    fprintf(stderr, "frugal %s: %s\n", cli->command->name, said ? err->what : fr_err_name(rc));
     if (err != NULL && err->hint[0] != '\0')
         fprintf(stderr, "%s\n", err->hint);
     if (rc == FR_E_INTERRUPTED && fr_signals_caught())
@@ -138,7 +140,7 @@ static int run_command(fr_cli *cli)
         return fr_cli_fail(cli, rc, &err);
     if (fr_arg_flag(cli, "help")) {
         fr_help_command(cli->command, stdout);
-        return 0;
+        return fflush(stdout) == 0 ? 0 : 1;
     }
     rc = fr_args_check_number(cli, &err);
     if (rc != 0)
@@ -306,7 +308,6 @@ int fr_cli_run_begin(fr_cli *cli, const char *kind, const char *name, fr_run **o
 
 int fr_cli_put_json(fr_cli *cli, json_t *object)
 {
-    (void)cli;
     json_t *whole = json_object();
     json_object_set_new(whole, "schema", json_integer(1));
     json_object_update(whole, object);
@@ -315,6 +316,10 @@ int fr_cli_put_json(fr_cli *cli, json_t *object)
     json_decref(whole);
     bool written = text != NULL && puts(text) >= 0 && fflush(stdout) == 0;
     free(text);
+    if (!written) {
+        fr_live_clear(cli);
+        fprintf(stderr, "frugal %s: cannot write the output\n", cli->command->name);
+    }
     return written ? 0 : 1;
 }
 

@@ -418,6 +418,27 @@ static int show(fr_cli *cli, fr_ledger *l, fr_err *err)
 
 /* ---- export, prune, verify ---- */
 
+/* The lines of the export as one document. */
+static int put_runs(fr_cli *cli, fr_ledger *l, fr_err *err)
+{
+    char *lines = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&lines, &size);
+    int rc = fr_ledger_export(l, "jsonl", out, err);
+    fclose(out);
+    json_t *runs = json_array();
+    fr_str rest = { lines, size }, line;
+    while (rc == 0 && fr_str_next(&rest, '\n', &line)) {
+        if (line.n != 0)
+            json_array_append_new(runs, json_loadb(line.at, line.n, 0, NULL));
+    }
+    free(lines);
+    if (rc == 0)
+        return fr_cli_put_json(cli, json_pack("{s:o}", "runs", runs));
+    json_decref(runs);
+    return rc;
+}
+
 static int export_runs(fr_cli *cli, fr_ledger *l, fr_err *err)
 {
     const char *format = fr_arg_text(cli, "format", "jsonl");
@@ -427,6 +448,8 @@ static int export_runs(fr_cli *cli, fr_ledger *l, fr_err *err)
         return fr_ledger_none(err);
     if (bundle != NULL)
         return fr_ledger_word_bundle(cli, l, bundle, err);
+    if (path == NULL && fr_cli_json(cli) && strcmp(format, "jsonl") == 0)
+        return put_runs(cli, l, err);
     if (path == NULL || strcmp(path, "-") == 0)
         return fr_ledger_export(l, format, stdout, err);
     FR_AUTO(fr_file_out) out = { 0 };
