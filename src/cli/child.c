@@ -2,112 +2,158 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "cli/cli_priv.h"
 
-#define ENV_BYTES 1024 /* less than a pipe takes at once */
+extern char **environ;
 
 /* Passed on when somebody sends them to us; what the terminal's keys send goes to the whole
  * foreground group, the child included. Stop and continue are left to the system. */
 static const int PASSED_ON[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
 
-static void become(char **argv, const int go[2], const int failed[2], const sigset_t *mask)
+static sigset_t taken_signals(void)
 {
-    char text[ENV_BYTES] = "", *rest = NULL;
-    close(go[1]); /* the pipe must end when frugal lets go of it, whoever else was started */
-    close(failed[0]);
-    int failed_fd = failed[1];
-    ssize_t n = read(go[0], text, sizeof text - 1);
-    if (n <= 0)
-        _exit(125); /* abandoned */
-    for (char *one = strtok_r(text, "\n", &rest); one != NULL; one = strtok_r(NULL, "\n", &rest)) {
-        char *equals = strchr(one, '=');
-        if (equals == NULL)
-            continue;
-        *equals = '\0';
-        setenv(one, equals + 1, 1);
-    }
-    fr_signals_restore();
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    execvp(argv[0], argv);
-    int error = errno;
-    if (write(failed_fd, &error, sizeof error) != sizeof error)
-        _exit(126);
-    _exit(error == ENOENT ? 127 : 126);
-}
-
-int fr_child_start(char **argv, fr_child *out, fr_err *err)
-{
-    int go[2], failed[2];
-    if (pipe2(go, O_CLOEXEC) != 0)
-        return fr_fail_errno(err, NULL, "cannot start '%s'", argv[0]);
-    if (pipe2(failed, O_CLOEXEC) != 0) {
-        close(go[0]);
-        close(go[1]);
-        return fr_fail_errno(err, NULL, "cannot start '%s'", argv[0]);
-    }
     sigset_t taken;
     sigemptyset(&taken);
     sigaddset(&taken, SIGCHLD);
+    sigaddset(&taken, SIGURG);
     for (size_t i = 0; i < FR_COUNT_OF(PASSED_ON); i++)
         sigaddset(&taken, PASSED_ON[i]);
-    sigprocmask(SIG_BLOCK, &taken, &out->mask_before);
-    /* Daemons of the child come to us instead of init, so that their time is seen. */
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    out->pid = fork();
-    if (out->pid == 0)
-        become(argv, go, failed, &out->mask_before);
-    close(go[0]);
-    close(failed[1]);
-    out->name = argv[0];
-    out->go_fd = go[1];
-    out->failed_fd = failed[0];
-    if (out->pid < 0) {
-        close(go[1]);
-        close(failed[0]);
-        sigprocmask(SIG_SETMASK, &out->mask_before, NULL);
-        return fr_fail_errno(err, NULL, "cannot start '%s'", argv[0]);
-    }
-    return 0;
+    return taken;
 }
 
-int fr_child_go(fr_child *c, const char *const *env, int *exit_code, fr_err *err)
+void fr_child_prepare(fr_child *c, char **argv)
 {
-    char text[ENV_BYTES] = "go\n";
-    for (size_t at = strlen(text); *env != NULL && at < sizeof text; env++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "%s\n", *env);
-    ssize_t n = write(c->go_fd, text, strlen(text));
-    close(c->go_fd);
-    int error = 0;
-    if (n > 0 && read(c->failed_fd, &error, sizeof error) != sizeof error)
-        error = 0; /* the pipe closed itself: it is the program now */
-    close(c->failed_fd);
+    sigset_t taken = taken_signals();
+    *c = (fr_child){ .argv = argv };
+    sigprocmask(SIG_BLOCK, &taken, &c->mask_before);
+    /* Daemons of the child come to us instead of init, so that their time is seen. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+void fr_child_abandon(fr_child *c)
+{
+    sigprocmask(SIG_SETMASK, &c->mask_before, NULL);
+}
+
+/* ---- starting ---- */
+
+/*
+ * The file that execvp() would run, without trying each folder of PATH by an exec that fails, which
+ * costs ten times a look. 0, or the errno.
+ */
+static int find_program(const char *name, char **out)
+{
+    const char *path = getenv("PATH");
+    int error = ENOENT;
+    *out = NULL;
+    if (strchr(name, '/') != NULL) {
+        *out = fr_dup(name);
+        return 0;
+    }
+    fr_str rest = fr_str_of(path != NULL ? path : "/bin:/usr/bin"), folder;
+    for (bool more = name[0] != '\0'; more;) {
+        size_t n = 0;
+        while (n < rest.n && rest.at[n] != ':')
+            n++;
+        folder = (fr_str){ rest.at, n };
+        more = n < rest.n;
+        rest = (fr_str){ rest.at + n + more, rest.n - n - more };
+        char *file =
+            folder.n > 0 ? fr_dup_f("%.*s/%s", FR_STR_F(folder), name) : fr_dup_f("./%s", name);
+        struct stat status;
+        if (access(file, X_OK) == 0 && stat(file, &status) == 0 && S_ISREG(status.st_mode)) {
+            *out = file;
+            return 0;
+        }
+        if (errno == EACCES)
+            error = EACCES;
+        free(file);
+    }
+    return error;
+}
+
+/* Our environment with env's names in it or in place of what was there. Free the array alone. */
+static char **environment_with(const char *const *env)
+{
+    size_t n = 0, n_more = 0, at = 0;
+    while (environ[n] != NULL)
+        n++;
+    while (env[n_more] != NULL)
+        n_more++;
+    char **all = fr_array(n + n_more + 1, sizeof *all);
+    for (size_t i = 0; i < n_more; i++)
+        all[at++] = (char *)env[i];
+    for (size_t i = 0; i < n; i++) {
+        bool is_replaced = false;
+        for (size_t k = 0; k < n_more && !is_replaced; k++) {
+            size_t name = strcspn(env[k], "=") + 1;
+            is_replaced = strncmp(environ[i], env[k], name) == 0;
+        }
+        if (!is_replaced)
+            all[at++] = environ[i];
+    }
+    all[at] = NULL;
+    return all;
+}
+
+/* Without copying our memory: it is borrowed until the program takes its place. */
+static int spawn(fr_child *c, const char *file, char **env)
+{
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &c->mask_before);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    fr_signals_restore(); /* blocked until fr_child_wait() is done */
+    int error = posix_spawn(&c->pid, file, NULL, &attributes, c->argv, env);
+    if (error == ENOEXEC) { /* a script without its first line, as execvp() runs it */
+        size_t n = 0;
+        while (c->argv[n] != NULL)
+            n++;
+        char **argv = fr_array(n + 2, sizeof *argv);
+        argv[0] = "sh";
+        argv[1] = (char *)file;
+        memcpy(argv + 2, c->argv + 1, n * sizeof *argv);
+        error = posix_spawn(&c->pid, "/bin/sh", NULL, &attributes, argv, env);
+        free(argv);
+    }
+    fr_signals_catch();
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+int fr_child_start(fr_child *c, const char *const *env, int *exit_code, fr_err *err)
+{
+    char *file = NULL, **all = environment_with(env);
+    int error = find_program(c->argv[0], &file);
+    if (error == 0)
+        error = spawn(c, file, all);
+    free(file);
+    free(all);
     if (error == 0)
         return 0;
-    waitpid(c->pid, NULL, 0);
-    sigprocmask(SIG_SETMASK, &c->mask_before, NULL);
+    fr_child_abandon(c);
     *exit_code = error == ENOENT ? 127 : 126;
     errno = error;
     const char *hint = error == ENOENT   ? "Check the name, or give a path."
                        : error == EACCES ? "Is it a program, and may you run it (chmod +x)?"
                                          : NULL;
-    return fr_fail(err, FR_E_CHILD, hint, "'%s' cannot be run: %s", c->name, strerror(error));
+    return fr_fail(err, FR_E_CHILD, hint, "'%s' cannot be run: %s", c->argv[0], strerror(error));
 }
 
-void fr_child_abandon(fr_child *c)
-{
-    close(c->go_fd);
-    close(c->failed_fd);
-    waitpid(c->pid, NULL, 0);
-    sigprocmask(SIG_SETMASK, &c->mask_before, NULL);
-}
+/* ---- waiting ---- */
 
 static double seconds_of(struct timeval tv)
 {
@@ -130,22 +176,38 @@ static bool reap(fr_child *c, fr_child_end *out)
     return false;
 }
 
-void fr_child_wait(fr_child *c, fr_child_end *out)
+/* The next signal, or 0 when it is time for the beat. */
+static int next_signal(const sigset_t *taken, int64_t due_ns, siginfo_t *info)
 {
-    sigset_t taken;
-    sigemptyset(&taken);
-    sigaddset(&taken, SIGCHLD);
-    for (size_t i = 0; i < FR_COUNT_OF(PASSED_ON); i++)
-        sigaddset(&taken, PASSED_ON[i]);
+    if (due_ns == INT64_MAX)
+        return sigwaitinfo(taken, info);
+    int64_t left_ns = FR_MAX(due_ns - fr_now_monotonic_ns(), 0);
+    struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
+    int number = sigtimedwait(taken, info, &left);
+    return number < 0 && errno == EAGAIN ? 0 : number;
+}
+
+void fr_child_wait(fr_child *c, const fr_child_meanwhile *meanwhile, fr_child_end *out)
+{
+    sigset_t taken = taken_signals();
+    int64_t due_ns = INT64_MAX;
     *out = (fr_child_end){ 0 };
-    while (!reap(c, out)) {
+    if (meanwhile != NULL)
+        due_ns = meanwhile->beat(meanwhile->user);
+    for (bool has_ended = reap(c, out); !has_ended;) {
         siginfo_t info;
-        int number = sigwaitinfo(&taken, &info);
+        int number = next_signal(&taken, due_ns, &info);
         bool sent =
-            number > 0 && number != SIGCHLD &&
+            number > 0 && number != SIGCHLD && number != SIGURG &&
             (info.si_code == SI_USER || info.si_code == SI_QUEUE || info.si_code == SI_TKILL);
         if (sent && info.si_pid != c->pid)
             kill(c->pid, number);
+        if (number == SIGCHLD)
+            has_ended = reap(c, out);
+        if (number == SIGURG && meanwhile != NULL && meanwhile->called != NULL)
+            meanwhile->called(meanwhile->user);
+        if (!has_ended && due_ns != INT64_MAX && fr_now_monotonic_ns() >= due_ns)
+            due_ns = meanwhile->beat(meanwhile->user);
     }
     /* What came meanwhile was for the child and is spent. */
     static const struct timespec NO_TIME = { 0, 0 };

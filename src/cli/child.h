@@ -2,21 +2,21 @@
  * cli/child.h: a program of the user's run as if we were not there: its input, output, terminal,
  * process group, signal dispositions and exit status are its own.
  *
- *     FR_TRY(fr_child_start(argv, &child, err));      forked, waiting
- *     FR_TRY(fr_child_go(&child, (const char *[]){ "NAME=value", NULL }, &exit_code, err));
- *     fr_child_wait(&child, &end);
+ *     fr_child_prepare(&child, argv);                  from here on signals are for it
+ *     FR_TRY(fr_child_start(&child, (const char *[]){ "NAME=value", NULL }, &exit_code, err));
+ *     fr_child_wait(&child, NULL, &end);               signals are ours again
  */
 #ifndef FR_CLI_CHILD_H
 #define FR_CLI_CHILD_H
 
 #include <signal.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include "base/err.h"
 
 typedef struct {
     pid_t pid;
-    const char *name;     /* borrowed from argv */
-    int go_fd, failed_fd; /* to it: go; from it: why it could not become the program */
+    char **argv; /* borrowed */
     sigset_t mask_before;
 } fr_child;
 
@@ -26,17 +26,23 @@ typedef struct {
     double memory_peak_bytes; /* resident, of the largest of those processes */
 } fr_child_end;
 
-/**
- * Forks before any thread exists. The child waits for fr_child_go() before it becomes the program.
- * Until fr_child_wait() returns, signals are taken by it and passed on.
- */
-int fr_child_start(char **argv, fr_child *out, fr_err *err);
-/** env (NULL-terminated NAME=VALUE, a few hundred bytes) is put into its environment. 126 or 127 in
- * *exit_code and FR_E_CHILD when the program cannot be run, as env(1) does. */
-int fr_child_go(fr_child *c, const char *const *env, int *exit_code, fr_err *err);
+/** What is done meanwhile by the thread that waits. */
+typedef struct {
+    /** Comes at once and then when it said [ns of CLOCK_MONOTONIC; INT64_MAX: never]. */
+    int64_t (*beat)(void *user);
+    /** SIGURG came, which is what a descriptor with O_ASYNC and F_SETSIG may send; or NULL. */
+    void (*called)(void *user);
+    void *user;
+} fr_child_meanwhile;
+
+/** Blocks the signals that are passed on; whom the program leaves behind becomes our child. */
+void fr_child_prepare(fr_child *c, char **argv);
+/** env (NULL-terminated NAME=VALUE) is put into its environment. 126 or 127 in *exit_code and
+ * FR_E_CHILD when the program cannot be run, as env(1) does; then it is given up, too. */
+int fr_child_start(fr_child *c, const char *const *env, int *exit_code, fr_err *err);
 /** Passes on what others send us (not what the terminal sends: it got that too). */
-void fr_child_wait(fr_child *c, fr_child_end *out);
-/** Gives up a child that was not let go. */
+void fr_child_wait(fr_child *c, const fr_child_meanwhile *meanwhile, fr_child_end *out);
+/** Gives up a child that was prepared and not started. */
 void fr_child_abandon(fr_child *c);
 
 #endif

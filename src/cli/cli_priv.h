@@ -57,7 +57,7 @@ int fr_help_completion(const char *shell, FILE *out, fr_err *err);
 
 void fr_live_clear(fr_cli *cli);
 void fr_signals_catch(void);
-void fr_signals_restore(void); /* as they were before; in a child, before it becomes another */
+void fr_signals_restore(void); /* as they were before; around the start of another program */
 bool fr_signals_caught(void);
 void fr_signals_forget(void); /* what was caught is dealt with: the next one is asked about again */
 int fr_signals_number(void);

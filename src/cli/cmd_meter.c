@@ -1,6 +1,7 @@
 /* frugal meter: runs any program and tells what it drew. */
 #include "cli/cli.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,45 +54,62 @@ static int tell(fr_cli *cli, const fr_meter_plan *p, const fr_meter_report *head
     return fr_meter_plan_write(cli, p, report, &text, stderr, err);
 }
 
+/* What the one thread does while the program runs: samples, flushes, and hears of marks. */
+typedef struct {
+    fr_run *run;
+    fr_marks *marks; /* NULL: none can be told */
+} company;
+
+static int64_t beat(void *user)
+{
+    const company *c = user;
+    return fr_run_beat(c->run);
+}
+
+static void called(void *user)
+{
+    const company *c = user;
+    if (c->marks != NULL)
+        fr_marks_serve(c->marks);
+}
+
 /* It finds the run and the socket for its marks in its environment. Without a socket it runs, too.
  */
-static int let_go(fr_child *child, fr_run *run, bool recorded, fr_marks **marks, fr_child_end *end,
-                  fr_err *err)
+static int start(fr_child *child, company *with, fr_child_end *end, fr_err *err)
 {
     char in_run[64], socket[160];
     const char *env[3] = { NULL };
     size_t n = 0;
     fr_err why = { 0 };
-    snprintf(in_run, sizeof in_run, "FRUGAL_RUN=%s", fr_run_id(run));
-    if (recorded)
+    snprintf(in_run, sizeof in_run, "FRUGAL_RUN=%s", fr_run_id(with->run));
+    if (fr_run_ledger(with->run) != NULL)
         env[n++] = in_run;
-    if (fr_marks_open(run, marks, &why) == 0) {
-        snprintf(socket, sizeof socket, "FRUGAL_SOCKET=%s", fr_marks_path(*marks));
+    if (fr_marks_open_quiet(with->run, SIGURG, &with->marks, &why) == 0) {
+        snprintf(socket, sizeof socket, "FRUGAL_SOCKET=%s", fr_marks_path(with->marks));
         env[n++] = socket;
     } else {
         fr_log(FR_LOG_WARN, "phases cannot be marked: %s", why.what);
     }
-    return fr_child_go(child, env, &end->exit_code, err);
+    FR_TRY(fr_child_start(child, env, &end->exit_code, err));
+    fr_meter_adopt(fr_run_meter(with->run), child->pid);
+    return 0;
 }
 
 /* The program runs; *end has its exit status, also when FR_E_CHILD says that it could not. */
 static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err *err)
 {
     fr_child child;
-    fr_run *run = NULL;
+    company with = { NULL, NULL };
     const char *outer = getenv("FRUGAL_RUN");
     char *parent = fr_dup(outer), id[FR_ULID_TEXT];
-    int rc = fr_child_start(p->argv, &child, err);
-    if (rc == 0) {
-        p->run.meter.pid = child.pid;
-        rc = fr_run_begin(&p->run, &run, err);
-        if (rc != 0)
-            fr_child_abandon(&child);
-    }
+    fr_child_prepare(&child, p->argv);
+    int rc = fr_run_begin(&p->run, &with.run, err);
     if (rc != 0) {
+        fr_child_abandon(&child);
         free(parent);
         return rc;
     }
+    fr_run *run = with.run;
     snprintf(id, sizeof id, "%s", fr_run_id(run));
     bool recorded = fr_run_ledger(run) != NULL;
     char *ledger_path = recorded ? fr_dup(fr_ledger_path(fr_run_ledger(run))) : NULL;
@@ -99,20 +117,19 @@ static int meter_child(fr_cli *cli, fr_meter_plan *p, fr_child_end *end, fr_err 
     fr_factors factors = *fr_run_factors(run);
     fr_embodied embodied = *fr_run_embodied(run);
     fr_used *used = FR_NEW(fr_used);
-    fr_marks *marks = NULL;
     fr_mark_summary phases = { 0 };
-    rc = let_go(&child, run, recorded, &marks, end, err);
+    rc = start(&child, &with, end, err);
     if (rc != 0) {
-        fr_marks_close(marks, NULL);
+        fr_marks_close(with.marks, NULL);
         fr_run_end(run, "failed", end->exit_code, NULL, NULL, NULL);
     } else {
-        fr_child_wait(&child, end);
+        fr_child_wait(&child, &(fr_child_meanwhile){ beat, called, &with }, end);
         fr_meter_tell_cpu(fr_run_meter(run), end->cpu_s);
-        fr_marks_close(marks, &phases);
+        fr_marks_close(with.marks, &phases);
         rc = fr_meter_plan_note_unit(run, p, err);
         if (rc == 0 && end->memory_peak_bytes > 0)
-            rc = fr_run_note(run, "used", "memory_peak_bytes", end->memory_peak_bytes,
-                             "largest process", err);
+            rc = fr_run_note_last(run, "used", "memory_peak_bytes", end->memory_peak_bytes,
+                                  "largest process", err);
         int end_rc = fr_run_end(run, end->exit_code == 0 ? "done" : "failed", end->exit_code, used,
                                 NULL, rc == 0 ? err : NULL);
         rc = rc != 0 ? rc : end_rc;

@@ -78,7 +78,9 @@ int fr_meter_plan_make(fr_cli *cli, fr_meter_plan *p, fr_err *err)
                    .procfs = fr_arg_text(cli, "procfs", NULL),
                    .nvml = fr_arg_text(cli, "nvml", NULL),
                    .period_s = fr_arg_f64(cli, "period", 0),
-                   .adopts = true },
+                   .adopts = true,
+                   .awaits = n > 0,
+                   .no_thread = n > 0 },
     };
     if (fr_arg_given(cli, "period") &&
         !(p->run.meter.period_s >= 0.01 && p->run.meter.period_s <= 60))
@@ -106,8 +108,9 @@ int fr_meter_plan_make(fr_cli *cli, fr_meter_plan *p, fr_err *err)
 
 int fr_meter_plan_note_unit(fr_run *run, const fr_meter_plan *p, fr_err *err)
 {
-    return strcmp(p->unit, "run") != 0 ? fr_run_note(run, "work", p->unit, p->n_units, NULL, err)
-                                       : 0;
+    return strcmp(p->unit, "run") != 0
+               ? fr_run_note_last(run, "work", p->unit, p->n_units, NULL, err)
+               : 0;
 }
 
 void fr_meter_plan_hours(const fr_meter_plan *p, const char *ledger_path, fr_meter_report *r)

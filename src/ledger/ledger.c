@@ -139,10 +139,23 @@ int fr_ledger_open(const char *where, fr_ledger **out, fr_err *err)
     return 0;
 }
 
+static void forget_devices(fr_ledger *l)
+{
+    for (size_t i = 0; i < l->n_devices; i++) {
+        free(l->devices[i].device);
+        free(l->devices[i].kind);
+        free(l->devices[i].part);
+        free(l->devices[i].source);
+    }
+    l->n_devices = 0;
+}
+
 void fr_ledger_close(fr_ledger *l)
 {
     if (l == NULL)
         return;
+    forget_devices(l);
+    free(l->devices);
     fr_query_free(l->q_seq);
     fr_query_free(l->q_sealed);
     fr_query_free(l->q_device);
@@ -171,6 +184,57 @@ int fr_ledger_seq_of(fr_ledger *l, const char *run_id, int64_t *seq, fr_err *err
         return fr_fail(err, FR_E_NOT_FOUND, "`frugal ledger list` shows what there is.",
                        "no run %s in '%s'", run_id, l->path);
     return rc < 0 ? rc : 0;
+}
+
+/* ---- transactions: one for each call, or one for all that a holder does ---- */
+
+static int begin_write(fr_ledger *l, fr_err *err)
+{
+    return l->is_held ? 0 : fr_store_begin(l->store, err);
+}
+
+/* rc: what came of it. */
+static int end_write(fr_ledger *l, int rc, fr_err *err)
+{
+    if (l->is_held) {
+        l->is_spoiled |= rc != 0;
+        return rc;
+    }
+    if (rc == 0)
+        rc = fr_store_commit(l->store, err);
+    if (rc == 0)
+        return 0;
+    fr_store_rollback(l->store);
+    forget_devices(l); /* some may have been new in there */
+    return rc;
+}
+
+int fr_ledger_hold(fr_ledger *l, fr_err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    int rc = fr_store_begin(l->store, err);
+    l->is_held = rc == 0;
+    l->is_spoiled = false;
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+int fr_ledger_let_go(fr_ledger *l, int rc, fr_err *err)
+{
+    pthread_mutex_lock(&l->lock);
+    if (rc == 0 && l->is_spoiled)
+        rc = fr_fail(err, FR_E_FAILED, NULL, "'%s': a part could not be written", l->path);
+    l->is_held = false;
+    rc = end_write(l, rc, err);
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+void fr_ledger_wait_for_others(fr_ledger *l, bool waits)
+{
+    pthread_mutex_lock(&l->lock);
+    fr_store_wait_for_others(l->store, waits);
+    pthread_mutex_unlock(&l->lock);
 }
 
 /* ---- begin ---- */
@@ -266,16 +330,13 @@ int fr_ledger_begin(fr_ledger *l, fr_run_record *run, fr_err *err)
     if (run->start_unix_ns == 0)
         run->start_unix_ns = fr_now_unix_ns();
     pthread_mutex_lock(&l->lock);
-    int rc = fr_store_begin(l->store, err);
+    int rc = begin_write(l, err);
     if (rc == 0) {
         bool leaf = true;
         rc = resolve_parent(l, run, &leaf, err);
         if (rc == 0)
             rc = insert_run(l, run, leaf, err);
-        if (rc == 0)
-            rc = fr_store_commit(l->store, err);
-        else
-            fr_store_rollback(l->store);
+        rc = end_write(l, rc, err);
     }
     pthread_mutex_unlock(&l->lock);
     return rc;
@@ -283,17 +344,51 @@ int fr_ledger_begin(fr_ledger *l, fr_run_record *run, fr_err *err)
 
 /* ---- buckets and notes ---- */
 
+static const char *or_else(const char *text, const char *otherwise)
+{
+    return text != NULL ? text : otherwise;
+}
+
+static int64_t known_number(const fr_ledger *l, const fr_bucket *b)
+{
+    for (size_t i = 0; i < l->n_devices; i++) {
+        const fr_known_device *k = &l->devices[i];
+        if (k->method == b->method && strcmp(k->device, or_else(b->device, "")) == 0 &&
+            strcmp(k->part, or_else(b->part, "active")) == 0 &&
+            strcmp(k->kind, or_else(b->kind, "other")) == 0 &&
+            strcmp(k->source, or_else(b->source, "")) == 0)
+            return k->number;
+    }
+    return 0;
+}
+
+static void know_device(fr_ledger *l, const fr_bucket *b, int64_t number)
+{
+    FR_GROW(l->devices, l->n_devices, l->devices_cap);
+    l->devices[l->n_devices++] = (fr_known_device){
+        .device = fr_dup(or_else(b->device, "")),
+        .kind = fr_dup(or_else(b->kind, "other")),
+        .part = fr_dup(or_else(b->part, "active")),
+        .source = fr_dup(or_else(b->source, "")),
+        .method = b->method,
+        .number = number,
+    };
+}
+
 static int device_number(fr_ledger *l, const fr_bucket *b, int64_t *number, fr_err *err)
 {
+    *number = known_number(l, b);
+    if (*number != 0)
+        return 0;
     fr_query *queries[] = { l->q_device, l->q_device_add };
     for (int i = 0; i < 2; i++) {
         fr_query *q = queries[i];
         fr_query_reset(q);
-        fr_query_bind_text(q, 1, b->device != NULL ? b->device : "");
-        fr_query_bind_text(q, 2, b->kind != NULL ? b->kind : "other");
-        fr_query_bind_text(q, 3, b->part != NULL ? b->part : "active");
+        fr_query_bind_text(q, 1, or_else(b->device, ""));
+        fr_query_bind_text(q, 2, or_else(b->kind, "other"));
+        fr_query_bind_text(q, 3, or_else(b->part, "active"));
         fr_query_bind_text(q, 4, fr_method_name(b->method));
-        fr_query_bind_text(q, 5, b->source != NULL ? b->source : "");
+        fr_query_bind_text(q, 5, or_else(b->source, ""));
         int rc = fr_query_step(q, err);
         if (rc == FR_ROW)
             *number = fr_query_i64(q, 0);
@@ -302,8 +397,10 @@ static int device_number(fr_ledger *l, const fr_bucket *b, int64_t *number, fr_e
         fr_query_reset(q);
         if (rc < 0 || end_rc < 0)
             return rc < 0 ? rc : end_rc;
-        if (rc == FR_ROW)
+        if (rc == FR_ROW) {
+            know_device(l, b, *number);
             return 0;
+        }
     }
     return fr_fail(err, FR_E_FAILED, NULL, "'%s': a device could not be recorded", l->path);
 }
@@ -331,16 +428,13 @@ int fr_ledger_add(fr_ledger *l, const char *run_id, const fr_bucket *buckets, si
     if (n == 0)
         return 0;
     pthread_mutex_lock(&l->lock);
-    int rc = fr_store_begin(l->store, err);
+    int rc = begin_write(l, err);
     if (rc == 0) {
         int64_t seq = 0;
         rc = fr_ledger_seq_of(l, run_id, &seq, err);
         for (size_t i = 0; i < n && rc == 0; i++)
             rc = add_one(l, seq, &buckets[i], err);
-        if (rc == 0)
-            rc = fr_store_commit(l->store, err);
-        else
-            fr_store_rollback(l->store);
+        rc = end_write(l, rc, err);
     }
     pthread_mutex_unlock(&l->lock);
     return rc;
@@ -414,13 +508,10 @@ int fr_ledger_forget(fr_ledger *l, const char *run_id, const char *kind, const c
                      fr_err *err)
 {
     pthread_mutex_lock(&l->lock);
-    int rc = fr_store_begin(l->store, err);
+    int rc = begin_write(l, err);
     if (rc == 0) {
         rc = forget_locked(l, run_id, kind, head, err);
-        if (rc == 0)
-            rc = fr_store_commit(l->store, err);
-        else
-            fr_store_rollback(l->store);
+        rc = end_write(l, rc, err);
     }
     pthread_mutex_unlock(&l->lock);
     return rc;
@@ -430,13 +521,10 @@ static int note(fr_ledger *l, const char *run_id, const fr_noted *notes, size_t 
                 fr_err *err)
 {
     pthread_mutex_lock(&l->lock);
-    int rc = fr_store_begin(l->store, err);
+    int rc = begin_write(l, err);
     if (rc == 0) {
         rc = notes_locked(l, run_id, notes, n, empty_too, err);
-        if (rc == 0)
-            rc = fr_store_commit(l->store, err);
-        else
-            fr_store_rollback(l->store);
+        rc = end_write(l, rc, err);
     }
     pthread_mutex_unlock(&l->lock);
     return rc;
@@ -535,13 +623,10 @@ static int end_locked(fr_ledger *l, const fr_run_record *run, fr_err *err)
 int fr_ledger_end(fr_ledger *l, const fr_run_record *run, fr_err *err)
 {
     pthread_mutex_lock(&l->lock);
-    int rc = fr_store_begin(l->store, err);
+    int rc = begin_write(l, err);
     if (rc == 0) {
         rc = end_locked(l, run, err);
-        if (rc == 0)
-            rc = fr_store_commit(l->store, err);
-        else
-            fr_store_rollback(l->store);
+        rc = end_write(l, rc, err);
     }
     pthread_mutex_unlock(&l->lock);
     return rc;

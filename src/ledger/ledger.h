@@ -109,6 +109,16 @@ int fr_ledger_forget(fr_ledger *l, const char *run_id, const char *kind, const c
 /** Writes end, status, exit code, times, energy, embodied share; texts that are not NULL too. */
 int fr_ledger_end(fr_ledger *l, const fr_run_record *run, fr_err *err);
 
+/**
+ * What is written from here to fr_ledger_let_go() is one transaction, all of it or none: many times
+ * less work than one for each. Another program's writing waits as long, so be quick. rc: what came
+ * of it; not 0: nothing stays written. One thread at this ledger meanwhile, and no nesting.
+ */
+int fr_ledger_hold(fr_ledger *l, fr_err *err);
+int fr_ledger_let_go(fr_ledger *l, int rc, fr_err *err);
+/** false: writes fail with FR_E_BUSY while another program writes; true (as opened): they wait. */
+void fr_ledger_wait_for_others(fr_ledger *l, bool waits);
+
 typedef struct {
     const char *id, *parent, *kind, *status; /* NULL: any; id may be a prefix */
     const char *name;

@@ -21,11 +21,22 @@ void fr_identity_of_self(fr_identity *out);
 /** UNKNOWN: another host or namespace; it is left alone. */
 fr_life fr_identity_life(const fr_identity *who, const fr_identity *self);
 
+/** A device as the file knows it. Such rows are never removed. */
+typedef struct {
+    char *device, *kind, *part, *source; /* owned */
+    fr_method method;
+    int64_t number;
+} fr_known_device;
+
 struct fr_ledger {
     pthread_mutex_t lock; /* guards all that follows, and the store */
     fr_store *store;
     char *path;
     fr_identity self;
+    bool is_held;             /* in a transaction of fr_ledger_hold() */
+    bool is_spoiled;          /* something in it failed */
+    fr_known_device *devices; /* of this session, and committed or about to be */
+    size_t n_devices, devices_cap;
     /* prepared once, for what is written every second */
     fr_query *q_seq, *q_sealed, *q_device, *q_device_add, *q_bucket;
 };

@@ -45,12 +45,14 @@ typedef struct {
     const char *sysfs, *procfs; /* moved roots, for recorded trees; NULL: /sys, /proc */
     const char *wall;           /* see sensors/wall.c; NULL: $FRUGAL_WALL; "": none */
     const char *nvml;           /* library to load; NULL: libnvidia-ml.so.1; "" : none */
+    const fr_host *host;        /* fr_meter_host() of these options, where it is known; borrowed */
     pid_t pid;                  /* root of the tree; 0: this process */
     const char *group; /* folder of a control group (fr_group_find) to meter instead of a tree */
     bool adopts;     /* pid was just started and has no children; whatever this process adopts from
                         now on (PR_SET_CHILD_SUBREAPER) is the tree's, what was there is not */
+    bool awaits;     /* the root is told by fr_meter_adopt(), once it was started; not for groups */
     double period_s; /* of sampling; 0: what the sensors need, see fr_meter_period_s() */
-    bool no_thread;  /* the caller samples by fr_meter_read() alone (tests, replays) */
+    bool no_thread;  /* the caller samples: by fr_meter_beat(), or by fr_meter_read() alone */
     int64_t (*now_ns)(void *user); /* replay clock; NULL: CLOCK_MONOTONIC */
     void *user;
 } fr_meter_options;
@@ -113,10 +115,19 @@ typedef struct {
  * metered. */
 void fr_meter_host(const fr_meter_options *options, fr_host *out);
 int fr_meter_open(const fr_meter_options *options, fr_meter **out, fr_err *err);
+/** With awaits: our child that began after the meter opened, and all of whose time is the tree's.
+ */
+void fr_meter_adopt(fr_meter *m, pid_t pid);
 /** Takes a sample now and tells the sums. One thread at a time; the sampler has its own. */
 int fr_meter_read(fr_meter *m, fr_reading *out, fr_err *err);
 /** The same for less, for who looks often: children that came and went lately may be late. */
 int fr_meter_peek(fr_meter *m, fr_reading *out, fr_err *err);
+/**
+ * For who has no thread for it (no_thread) and one of his own that does nothing else: a sample, if
+ * it is time for one. Returns when the next one is due [ns of CLOCK_MONOTONIC]; a reading by
+ * anybody puts it off. The CPU time of the thread that calls this is the meter's own from then on.
+ */
+int64_t fr_meter_beat(fr_meter *m);
 /**
  * The CPU time that the tree took since the meter opened, by one who knows it better: who waited
  * for the root has it to the microsecond from wait4(). It never lowers what was seen. Before the

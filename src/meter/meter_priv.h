@@ -86,6 +86,8 @@ void fr_channel_read(const fr_channel *c, fr_device_reading *out);
 /** A text that lives as long as the process; equal texts are one. */
 const char *fr_source_f(const char *fmt, ...) FR_PRINTF(1, 2);
 
+#define FR_NVML_LIBRARY "libnvidia-ml.so.1"
+
 /** What sensors are opened with and what they leave for those after them. */
 typedef struct {
     const char *sysfs, *procfs, *nvml, *wall;
@@ -137,6 +139,11 @@ typedef struct {
     void (*sample)(void *state, const fr_window *window, fr_delta *deltas);
     void (*close)(void *state);
     void (*survey)(fr_bench *bench, fr_sensor_state *out);
+    /**
+     * It tells by the windows alone, or reads counts that lose nothing by waiting: its windows come
+     * some at a time, in order, a second late at most. Else sample() is called at the window's end.
+     */
+    bool has_no_moment;
     /** Processes by device, since open; optional. device is left to the meter: *channel says it. */
     size_t (*users)(void *state, fr_device_user *out, size_t *channel, size_t cap);
 } fr_sensor;
@@ -150,7 +157,10 @@ void fr_model_dram_curve(const fr_host *host, double ratio, fr_curve *out, const
 
 /** sensors/procfs.c: CPU time of the machine and of a process tree. */
 typedef struct fr_tree fr_tree;
+/** root 0: nobody yet, see fr_tree_adopt(). */
 fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts);
+/** The root of a tree that has none: it began after the tree was opened. */
+void fr_tree_adopt(fr_tree *t, pid_t root);
 /** All processes of a control group instead of a tree's. */
 fr_tree *fr_tree_open_group(const char *procfs, bool is_moved, const char *folder);
 /**

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define SENDERS_MOST  256
@@ -24,6 +26,7 @@
 #define PATHS_MOST    512
 #define BURST         500.0
 #define FOLDER_HEAD   "frugal-marks-"
+#define FOLDER_TRIES  10
 
 typedef struct {
     char name[FR_MARK_NAME];
@@ -331,47 +334,65 @@ static const char *place_of_sockets(void)
     return fits ? runtime : "/tmp";
 }
 
-/* What a meter that was killed left behind: ours, and of a process that is gone. */
-static void sweep(const char *place)
+/* What meters that were killed left in our folder: sockets of processes that are gone. */
+static void sweep(const char *folder)
 {
-    DIR *dir = opendir(place);
+    DIR *dir = opendir(folder);
     if (dir == NULL)
         return;
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        char path[512];
-        struct stat status;
         int pid;
-        if (sscanf(e->d_name, FOLDER_HEAD "%d-", &pid) != 1 || pid <= 0 || kill(pid, 0) == 0 ||
-            errno != ESRCH)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", place, e->d_name);
-        if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != getuid())
-            continue;
-        snprintf(path, sizeof path, "%s/%s/s", place, e->d_name);
-        unlink(path);
-        snprintf(path, sizeof path, "%s/%s", place, e->d_name);
-        rmdir(path);
+        if (sscanf(e->d_name, "%d-", &pid) == 1 && pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)
+            unlinkat(dirfd(dir), e->d_name, 0);
     }
     closedir(dir);
 }
 
-static int open_socket(fr_marks *m, fr_err *err)
+/*
+ * A folder of this user's alone, which all meters of his share and the last one removes. Where
+ * somebody else has taken its name, one by another name, for this meter alone.
+ */
+static int open_folder(fr_marks *m, const char *place, fr_err *err)
+{
+    struct stat status;
+    snprintf(m->folder, sizeof m->folder, "%s/" FOLDER_HEAD "%u", place, (unsigned)geteuid());
+    if (mkdir(m->folder, 0700) == 0)
+        return 0;
+    if (errno == EEXIST && lstat(m->folder, &status) == 0 && S_ISDIR(status.st_mode) &&
+        status.st_uid == geteuid() && (status.st_mode & 0777) == 0700) {
+        sweep(m->folder);
+        return 0;
+    }
+    snprintf(m->folder, sizeof m->folder, "%s/" FOLDER_HEAD "XXXXXX", place);
+    if (mkdtemp(m->folder) != NULL) /* mode 0700 */
+        return 0;
+    m->folder[0] = '\0';
+    return fr_fail_errno(err, NULL, "no folder for a socket in '%s'", place);
+}
+
+static bool bind_socket(fr_marks *m)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    const char *place = place_of_sockets();
-    sweep(place);
-    snprintf(m->folder, sizeof m->folder, "%s/" FOLDER_HEAD "%d-XXXXXX", place, (int)getpid());
-    if (mkdtemp(m->folder) == NULL) { /* mode 0700 */
-        m->folder[0] = '\0';
-        return fr_fail_errno(err, NULL, "no folder for a socket in '%s'", place);
-    }
-    snprintf(m->path, sizeof m->path, "%s/s", m->folder);
+    char id[FR_ULID_TEXT];
+    fr_ulid(id); /* processes of another namespace may have our number */
+    snprintf(m->path, sizeof m->path, "%s/%d-%s", m->folder, (int)getpid(), id + FR_ULID_TEXT - 9);
     snprintf(address.sun_path, sizeof address.sun_path, "%s", m->path);
+    return bind(m->listen_fd, (struct sockaddr *)&address, sizeof address) == 0;
+}
+
+static int open_socket(fr_marks *m, fr_err *err)
+{
     m->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     m->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (m->listen_fd < 0 || m->wake_fd < 0 ||
-        bind(m->listen_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        chmod(m->path, 0600) != 0 || listen(m->listen_fd, SENDERS_MOST) != 0)
+    bool is_bound = false;
+    for (int i = 0; i < FOLDER_TRIES && !is_bound && m->listen_fd >= 0; i++) {
+        FR_TRY(open_folder(m, place_of_sockets(), err));
+        is_bound = bind_socket(m);
+        if (!is_bound && errno != ENOENT) /* the last of the others has just removed it */
+            break;
+    }
+    if (!is_bound || m->wake_fd < 0 || chmod(m->path, 0600) != 0 ||
+        listen(m->listen_fd, SENDERS_MOST) != 0)
         return fr_fail_errno(err, NULL, "the socket '%s' cannot be opened", m->path);
     m->fds[0] = (struct pollfd){ .fd = m->listen_fd, .events = POLLIN };
     m->fds[1] = (struct pollfd){ .fd = m->wake_fd, .events = POLLIN };
@@ -391,7 +412,15 @@ static int start_thread(fr_marks *m, fr_err *err)
     return rc == 0 ? 0 : fr_fail_errno(err, NULL, "the thread that takes marks cannot start");
 }
 
-int fr_marks_open(fr_run *run, fr_marks **out, fr_err *err)
+/* Whoever connects sends us that signal. */
+static bool call_by(fr_marks *m, int signal)
+{
+    return fcntl(m->listen_fd, F_SETOWN, getpid()) == 0 &&
+           fcntl(m->listen_fd, F_SETSIG, signal) == 0 &&
+           fcntl(m->listen_fd, F_SETFL, O_NONBLOCK | O_ASYNC) == 0;
+}
+
+static int open_marks(fr_run *run, int signal, fr_marks **out, fr_err *err)
 {
     fr_marks *m = FR_NEW(fr_marks);
     *out = NULL;
@@ -401,7 +430,7 @@ int fr_marks_open(fr_run *run, fr_marks **out, fr_err *err)
     m->budget = BURST;
     m->budget_ns = fr_now_monotonic_ns();
     int rc = open_socket(m, err);
-    if (rc == 0)
+    if (rc == 0 && (signal == 0 || !call_by(m, signal)))
         rc = start_thread(m, err);
     if (rc != 0) {
         fr_marks_close(m, NULL);
@@ -411,6 +440,26 @@ int fr_marks_open(fr_run *run, fr_marks **out, fr_err *err)
     return 0;
 }
 
+int fr_marks_open(fr_run *run, fr_marks **out, fr_err *err)
+{
+    return open_marks(run, 0, out, err);
+}
+
+int fr_marks_open_quiet(fr_run *run, int signal, fr_marks **out, fr_err *err)
+{
+    return open_marks(run, signal, out, err);
+}
+
+void fr_marks_serve(fr_marks *m)
+{
+    if (m->has_thread)
+        return;
+    fcntl(m->listen_fd, F_SETFL, O_NONBLOCK); /* no more signals: the thread hears of it first */
+    fr_err err = { 0 };
+    if (start_thread(m, &err) != 0)
+        fr_log(FR_LOG_WARN, "marks are taken at the end only: %s", err.what);
+}
+
 const char *fr_marks_path(const fr_marks *m)
 {
     return m->path;
@@ -418,12 +467,11 @@ const char *fr_marks_path(const fr_marks *m)
 
 static void end_all(fr_marks *m)
 {
-    if (m->has_thread) {
-        uint64_t one = 1;
-        if (write(m->wake_fd, &one, sizeof one) == (ssize_t)sizeof one)
-            pthread_join(m->thread, NULL);
+    uint64_t one = 1;
+    if (m->has_thread && write(m->wake_fd, &one, sizeof one) == (ssize_t)sizeof one)
+        pthread_join(m->thread, NULL);
+    if (m->n_fds > 0)
         take_the_rest(m);
-    }
     m->told.unbalanced += m->depth;
     while (m->depth > 0)
         end_innermost(m, "open");

@@ -9,8 +9,9 @@
  *     for (size_t i = 0; i < told.n_phases; i++) …
  *     fr_mark_summary_fini(&told);
  *
- * The socket (SOCK_SEQPACKET, mode 0600, in a folder of mode 0700) is gone after close; what a
- * killed meter left behind is removed by the next one. A message is lines of text, at most 4 KiB:
+ * The socket (SOCK_SEQPACKET, mode 0600, in a folder of mode 0700 that this user's meters share) is
+ * gone after close; what a killed meter left behind is removed by the next one. A message is lines
+ * of text, at most 4 KiB:
  *
  *     begin NAME         a phase inside the innermost open one
  *     next NAME          ends the innermost open one first
@@ -84,6 +85,13 @@ void fr_mark_summary_fini(fr_mark_summary *s);
 
 typedef struct fr_marks fr_marks;
 int fr_marks_open(fr_run *run, fr_marks **out, fr_err *err);
+/**
+ * The same without a thread until somebody connects. That is told by `signal` to this process,
+ * which has it blocked and waits for it; whoever gets it calls fr_marks_serve().
+ */
+int fr_marks_open_quiet(fr_run *run, int signal, fr_marks **out, fr_err *err);
+/** Starts the thread, when it does not run yet. */
+void fr_marks_serve(fr_marks *m);
 const char *fr_marks_path(const fr_marks *m);
 /** Takes what was sent, ends what is open, removes the socket. out may be NULL. */
 void fr_marks_close(fr_marks *m, fr_mark_summary *out);

@@ -20,10 +20,13 @@
 
 #define FLUSH_S          1.0
 #define WRITE_MOST_S     10.0
-#define WRITES_PER_LIFE  5 /* what is not written yet is a fifth of the run's age at most */
+#define WRITES_PER_LIFE  1   /* what is not written yet is half of the run's life at most */
+#define WRITE_EARLY      0.8 /* at a sample, rather than to wake up for it… */
+#define WRITE_LATE       1.2 /* …unless no sample comes until then */
 #define BUCKET_MOST_S    60.0
 #define BUCKETS_PER_LIFE 60 /* a bucket grows with its run's age: 1 s first, then age / 60 */
 #define SO_FAR_FRESH_NS  100000000
+#define LAST_WORDS       4
 
 struct fr_phase {
     fr_run *run;
@@ -44,13 +47,21 @@ struct fr_run {
     fr_factors factors;
     fr_host host;
     fr_embodied embodied;
+    int n_accelerators;
     fr_phase root;
-    fr_phase *inner;    /* the innermost open one; the root when there is none */
-    fr_reading last;    /* at the latest border */
-    int64_t written_ns; /* when a bucket was last written */
-    int first_rc;       /* the first failure of a flush */
+    fr_phase *inner;        /* the innermost open one; the root when there is none */
+    fr_reading last;        /* at the latest border */
+    fr_reading window, now; /* scratch of a border and of a beat */
+    int64_t written_ns;     /* when a bucket was last written */
+    int64_t tried_ns;       /* when a beat last tried to */
+    bool is_hurried; /* a beat does not wait for another program's write: the next one tries */
+    int first_rc;    /* the first failure of a flush */
     fr_err first_err;
-    bool lost;         /* a bucket was closed that could not be written: told at the end */
+    bool lost; /* a bucket was closed that could not be written: told at the end */
+    fr_noted last_words[LAST_WORDS]; /* fr_run_note_last() */
+    size_t n_last_words;
+    bool is_ending;    /* the ledger is held, for all that is written at the end */
+    bool has_embodied; /* it is noted; with the first bucket, for it takes a meter to know it */
     fr_work_book work; /* has its own lock */
     bool flushing;
     pthread_t flusher;
@@ -148,6 +159,18 @@ static void remember(fr_run *run, int rc, const fr_err *err)
     fr_log(FR_LOG_WARN, "%s", err->what);
 }
 
+static int note_embodied(fr_run *run, fr_err *err)
+{
+    const fr_embodied *e = &run->embodied;
+    const fr_noted NOTES[] = {
+        { "factor", "embodied_total_kg", e->total_kg, e->source },
+        { "factor", "embodied_lifetime_s", e->lifetime_s, NULL },
+        { "factor", "embodied_share_ratio", e->share_ratio, NULL },
+        { "host", "accelerators", run->n_accelerators > 0 ? run->n_accelerators : NAN, NULL },
+    };
+    return fr_ledger_note_all(run->ledger, run->root.record.id, NOTES, FR_COUNT_OF(NOTES), err);
+}
+
 /* Writes the open bucket as it stands. A write that fails is made good by the next one. */
 static int write_bucket(fr_run *run, fr_phase *phase, const fr_reading *now, fr_err *err)
 {
@@ -168,7 +191,15 @@ static int write_bucket(fr_run *run, fr_phase *phase, const fr_reading *now, fr_
                 buckets[n++] = b;
         }
     }
-    return fr_ledger_add(run->ledger, phase->record.id, buckets, n, err);
+    if (run->has_embodied || run->is_ending)
+        return fr_ledger_add(run->ledger, phase->record.id, buckets, n, err);
+    FR_TRY(fr_ledger_hold(run->ledger, err));
+    int rc = note_embodied(run, err);
+    if (rc == 0)
+        rc = fr_ledger_add(run->ledger, phase->record.id, buckets, n, err);
+    rc = fr_ledger_let_go(run->ledger, rc, err);
+    run->has_embodied = rc == 0;
+    return rc;
 }
 
 static double write_every_s(const fr_run *run)
@@ -185,21 +216,20 @@ static int border(fr_run *run, bool close_bucket, fr_reading *now, fr_err *err)
         run->last.unix_ns) /* somebody set the clock back: time goes on all the same */
         now->unix_ns = run->last.unix_ns + (now->monotonic_ns - run->last.monotonic_ns);
     fr_phase *phase = run->inner;
-    fr_reading *window = FR_NEW(fr_reading);
-    fr_reading_between(&run->last, now, window);
-    reading_add(&phase->own, window);
-    fr_work_settle(&run->work, window);
-    free(window);
+    fr_reading_between(&run->last, now, &run->window);
+    reading_add(&phase->own, &run->window);
+    fr_work_settle(&run->work, &run->window);
     fr_reading_copy(&run->last, now);
     double unwritten_s = (double)(now->monotonic_ns - run->written_ns) * 1e-9;
-    if (!close_bucket && unwritten_s < 0.95 * write_every_s(run))
+    if (!close_bucket && unwritten_s < WRITE_EARLY * write_every_s(run))
         return 0;
 
     fr_err flush_err = { 0 };
     int rc = write_bucket(run, phase, now, &flush_err);
     if (rc == 0)
         run->written_ns = now->monotonic_ns;
-    remember(run, rc, &flush_err);
+    if (!run->is_hurried || rc != FR_E_BUSY)
+        remember(run, rc, &flush_err);
     run->lost |= rc != 0 && close_bucket;
     double age_s = (double)(now->monotonic_ns - phase->begin.monotonic_ns) * 1e-9;
     double span_s = FR_MIN(FR_MAX(FLUSH_S, age_s / BUCKETS_PER_LIFE), BUCKET_MOST_S);
@@ -207,6 +237,41 @@ static int border(fr_run *run, bool close_bucket, fr_reading *now, fr_err *err)
     if (rc == 0 && (close_bucket || open_s >= 0.95 * span_s))
         fr_reading_copy(&phase->bucket, now);
     return 0;
+}
+
+/* When the open bucket is to be written [ns]; factor: WRITE_EARLY or WRITE_LATE. */
+static int64_t write_due_ns(const fr_run *run, double factor)
+{
+    if (run->ledger == NULL)
+        return INT64_MAX;
+    int64_t due_ns = run->written_ns + (int64_t)(factor * write_every_s(run) * 1e9);
+    return FR_MAX(due_ns, run->tried_ns + (int64_t)(FLUSH_S * 1e9 * WRITE_EARLY));
+}
+
+/* Whoever beats also passes on signals: he must not stand still for as long as a store may. */
+static void write_in_haste(fr_run *run, int64_t now_ns)
+{
+    fr_err err = { 0 };
+    run->tried_ns = now_ns;
+    run->is_hurried = true;
+    fr_ledger_wait_for_others(run->ledger, false);
+    remember(run, border(run, false, &run->now, &err), &err);
+    fr_ledger_wait_for_others(run->ledger, true);
+    run->is_hurried = false;
+}
+
+int64_t fr_run_beat(fr_run *run)
+{
+    int64_t now_ns = fr_now_monotonic_ns();
+    if (pthread_mutex_trylock(&run->lock) != 0) /* somebody is at a border: that is a sample */
+        return now_ns + (int64_t)(fr_meter_period_s(run->meter) * 1e9);
+    if (now_ns >= write_due_ns(run, WRITE_EARLY))
+        write_in_haste(run, now_ns);
+    int64_t due_ns = fr_meter_beat(run->meter);
+    if (due_ns > write_due_ns(run, WRITE_EARLY)) /* or at that sample */
+        due_ns = FR_MIN(due_ns, write_due_ns(run, WRITE_LATE));
+    pthread_mutex_unlock(&run->lock);
+    return due_ns;
 }
 
 static void *flush_always(void *user)
@@ -307,24 +372,13 @@ static int note_factors(fr_run *run, fr_err *err)
 }
 
 /* Once the meter is open it is known which accelerators there are. */
-static int note_embodied(fr_run *run, fr_err *err)
+static void add_accelerators(fr_run *run)
 {
-    fr_embodied *e = &run->embodied;
-    int n = 0;
     for (size_t i = 0; i < run->root.begin.n_devices; i++) {
         fr_device_kind kind = run->root.begin.devices[i].kind;
-        n += kind == FR_DEVICE_GPU || kind == FR_DEVICE_ACCELERATOR;
+        run->n_accelerators += kind == FR_DEVICE_GPU || kind == FR_DEVICE_ACCELERATOR;
     }
-    fr_embodied_add_accelerators(e, n);
-    const fr_noted NOTES[] = {
-        { "factor", "embodied_total_kg", e->total_kg, e->source },
-        { "factor", "embodied_lifetime_s", e->lifetime_s, NULL },
-        { "factor", "embodied_share_ratio", e->share_ratio, NULL },
-        { "host", "accelerators", n > 0 ? n : NAN, NULL },
-    };
-    return run->ledger != NULL ? fr_ledger_note_all(run->ledger, run->root.record.id, NOTES,
-                                                    FR_COUNT_OF(NOTES), err)
-                               : 0;
+    fr_embodied_add_accelerators(&run->embodied, run->n_accelerators);
 }
 
 /* The lines beside the location-based one, which the run's row holds. */
@@ -361,9 +415,15 @@ static int record_first(fr_run *run, const fr_run_options *options, fr_err *err)
     FR_AUTO(fr_buf) command = { 0 };
     fr_ledger_redact(options->argv, &command);
     r->command = options->argv != NULL ? fr_buf_text(&command) : NULL;
-    int rc = fr_ledger_begin(run->ledger, r, err);
+    int rc = fr_ledger_hold(run->ledger, err);
+    if (rc == 0) {
+        rc = fr_ledger_begin(run->ledger, r, err);
+        if (rc == 0)
+            rc = note_factors(run, err);
+        rc = fr_ledger_let_go(run->ledger, rc, err);
+    }
     r->command = NULL;
-    return rc != 0 ? rc : note_factors(run, err);
+    return rc;
 }
 
 /* A ledger that the user named must work; without our own, a run is worth more than its record. */
@@ -429,11 +489,14 @@ static int begin(fr_run *run, const fr_run_options *options, fr_err *err)
     r->start_unix_ns = fr_now_unix_ns();
     FR_TRY(record_begin(run, options, err));
     tell_children(run); /* before the meter has a thread */
-    FR_TRY(fr_meter_open(&options->meter, &run->meter, err));
+    fr_meter_options meter = options->meter;
+    meter.host = &run->host;
+    FR_TRY(fr_meter_open(&meter, &run->meter, err));
     FR_TRY(fr_meter_read(run->meter, &run->root.begin, err));
-    FR_TRY(note_embodied(run, err));
+    add_accelerators(run);
     fr_reading_copy(&run->root.bucket, &run->root.begin);
     fr_reading_copy(&run->last, &run->root.begin);
+    run->written_ns = run->root.begin.monotonic_ns;
     run->flushing =
         !options->meter.no_thread && pthread_create(&run->flusher, NULL, flush_always, run) == 0;
     return 0;
@@ -588,6 +651,15 @@ int fr_run_note(fr_run *run, const char *kind, const char *name, double value, c
     return rc;
 }
 
+int fr_run_note_last(fr_run *run, const char *kind, const char *name, double value,
+                     const char *text, fr_err *err)
+{
+    if (run->n_last_words == LAST_WORDS)
+        return fr_run_note(run, kind, name, value, text, err);
+    run->last_words[run->n_last_words++] = (fr_noted){ kind, name, value, text };
+    return 0;
+}
+
 /* Closes a phase's (or the run's) row with the whole of its window. */
 static int note_meter(fr_run *run, const fr_used *whole, fr_err *err)
 {
@@ -695,6 +767,16 @@ static void stop_flusher(fr_run *run)
     pthread_join(run->flusher, NULL);
 }
 
+static int note_last(fr_run *run, fr_err *err)
+{
+    if (!run->has_embodied)
+        FR_TRY(note_embodied(run, err));
+    run->has_embodied = true;
+    return run->n_last_words == 0 ? 0
+                                  : fr_ledger_note_all(run->ledger, run->root.record.id,
+                                                       run->last_words, run->n_last_words, err);
+}
+
 int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr_used *remainder,
                fr_err *err)
 {
@@ -704,15 +786,20 @@ int fr_run_end(fr_run *run, const char *status, int exit_code, fr_used *used, fr
     fr_used *whole = FR_NEW(fr_used);
     fr_reading *now = FR_NEW(fr_reading);
     take_work(run);
-    int rc = border(run, true, now, err);
-    if (rc != 0)
+    run->is_ending = run->ledger != NULL && fr_ledger_hold(run->ledger, NULL) == 0;
+    int rc = run->ledger != NULL ? note_last(run, err) : 0;
+    int end_rc = border(run, true, now, err);
+    if (end_rc != 0)
         fr_reading_copy(now, &run->last);
+    rc = rc != 0 ? rc : end_rc;
     while (run->inner != &run->root) {
-        int end_rc = end_inner(run, now, status, whole, err);
+        end_rc = end_inner(run, now, status, whole, err);
         rc = rc != 0 ? rc : end_rc;
     }
-    int end_rc = record_end(run, &run->root, now, status, exit_code, whole, err);
+    end_rc = record_end(run, &run->root, now, status, exit_code, whole, err);
     rc = rc != 0 ? rc : end_rc;
+    if (run->is_ending)
+        rc = fr_ledger_let_go(run->ledger, rc, err);
     if (rc == 0 && run->lost) /* a flush that failed and was made good since is no failure */
         rc = fr_fail(err, run->first_rc, run->first_err.hint, "%s", run->first_err.what);
     if (used != NULL)

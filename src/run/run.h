@@ -9,10 +9,11 @@
  *     FR_TRY(fr_run_end(run, "done", 0, &total, &remainder, err));
  *
  * Phases nest; the innermost open phase gets the energy of its time, the rest of the run's own time
- * is the remainder and stays visible. What is flushed (at every border, once a second while a run
- * is young, then at each fifth of its age, at least each ten seconds) outlives the process; a run
- * left open when it dies is marked interrupted by whoever looks next. On a signal the command ends
- * its run itself ("interrupted").
+ * is the remainder and stays visible. What is flushed (at every border, after a second, then each
+ * time its age has doubled, at least each ten seconds) outlives the process: a kill loses half of
+ * the run's life at most, and never more than some ten seconds. A run left open when it dies is
+ * marked interrupted by whoever looks next. On a signal the command ends its run itself
+ * ("interrupted").
  *
  * A program that is started while a run is open finds its id in FRUGAL_RUN and becomes its child;
  * set at begin and put back at the end, so begin a run before other threads read the environment.
@@ -77,11 +78,21 @@ fr_energy fr_run_so_far(fr_run *run);
  */
 int fr_run_read(fr_run *run, fr_reading *out, fr_err *err);
 
+/**
+ * The same for who has a thread that does nothing else (fr_meter_beat()): a sample and a flush as
+ * they are due, in one wake-up where they are near each other, and no other threads. Returns when
+ * to come again [ns of CLOCK_MONOTONIC]. What fails is told by fr_run_end().
+ */
+int64_t fr_run_beat(fr_run *run);
+
 int fr_phase_begin(fr_run *run, const char *kind, const char *name, fr_phase **out, fr_err *err);
 const char *fr_phase_id(const fr_phase *phase); /* of its row in the ledger */
 /** Work counts, quality or tags of the innermost open phase, or of the run. */
 int fr_run_note(fr_run *run, const char *kind, const char *name, double value, const char *text,
                 fr_err *err);
+/** A note of the run itself that is written with its end; texts are borrowed until then. */
+int fr_run_note_last(fr_run *run, const char *kind, const char *name, double value,
+                     const char *text, fr_err *err);
 /** Frees the phase whatever it returns. used may be NULL. Inner phases still open are ended too. */
 int fr_phase_end(fr_phase *phase, const char *status, fr_used *used, fr_err *err);
 /**

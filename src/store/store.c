@@ -17,6 +17,7 @@
 struct fr_store {
     sqlite3 *db;
     char *where;
+    sqlite3_stmt *begin, *commit; /* kept; NULL: not prepared yet */
 };
 
 struct fr_query {
@@ -181,6 +182,8 @@ void fr_store_free(fr_store *s)
 {
     if (s == NULL)
         return;
+    sqlite3_finalize(s->begin);
+    sqlite3_finalize(s->commit);
     sqlite3_close_v2(s->db);
     free(s->where);
     free(s);
@@ -197,14 +200,27 @@ int fr_store_exec(fr_store *s, const char *sql, fr_err *err)
     return store_fail(s, rc, doing, err);
 }
 
+/* What is said often is not parsed each time. */
+static int say(fr_store *s, sqlite3_stmt **kept, const char *sql, fr_err *err)
+{
+    int rc = SQLITE_OK;
+    if (*kept == NULL)
+        rc = sqlite3_prepare_v2(s->db, sql, -1, kept, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_step(*kept);
+        rc = sqlite3_reset(*kept);
+    }
+    return rc == SQLITE_OK ? 0 : store_fail(s, rc, sql, err);
+}
+
 int fr_store_begin(fr_store *s, fr_err *err)
 {
-    return fr_store_exec(s, "BEGIN IMMEDIATE", err);
+    return say(s, &s->begin, "BEGIN IMMEDIATE", err);
 }
 
 int fr_store_commit(fr_store *s, fr_err *err)
 {
-    int rc = fr_store_exec(s, "COMMIT", err);
+    int rc = say(s, &s->commit, "COMMIT", err);
     if (rc != 0)
         fr_store_rollback(s);
     return rc;
@@ -214,6 +230,11 @@ void fr_store_rollback(fr_store *s)
 {
     if (sqlite3_get_autocommit(s->db) == 0)
         exec_quiet(s, "ROLLBACK");
+}
+
+void fr_store_wait_for_others(fr_store *s, bool waits)
+{
+    sqlite3_busy_timeout(s->db, waits ? BUSY_MS : 0);
 }
 
 static int schema_version(fr_store *s, const char *schema, int64_t *version, fr_err *err)

@@ -38,6 +38,8 @@ int fr_store_exec(fr_store *s, const char *sql, fr_err *err);
 int fr_store_begin(fr_store *s, fr_err *err); /* immediate: takes the write lock */
 int fr_store_commit(fr_store *s, fr_err *err);
 void fr_store_rollback(fr_store *s);
+/** false: FR_E_BUSY at once when another program writes; true (as opened): waits up to 10 s. */
+void fr_store_wait_for_others(fr_store *s, bool waits);
 
 #define FR_ROW 1
 int fr_store_prepare(fr_store *s, const char *sql, fr_query **out, fr_err *err);

@@ -185,5 +185,9 @@ static void model_survey(fr_bench *bench, fr_sensor_state *out)
              curve.at_w[FR_CURVE_POINTS - 1].mid);
 }
 
-const fr_sensor fr_sensor_model_cpu = { "model cpu", model_open, model_sample, model_close,
-                                        model_survey };
+const fr_sensor fr_sensor_model_cpu = { .name = "model cpu",
+                                        .open = model_open,
+                                        .sample = model_sample,
+                                        .close = model_close,
+                                        .survey = model_survey,
+                                        .has_no_moment = true };

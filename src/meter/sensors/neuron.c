@@ -46,9 +46,12 @@ static double read_ratio(const char *sysfs, int number)
 
 static void find(const char *sysfs, neurons *all)
 {
+    char folder[320];
     snprintf(all->sysfs, sizeof all->sysfs, "%s", sysfs);
+    snprintf(folder, sizeof folder, "%.256s/" FOLDER, sysfs);
+    if (!fr_dir_exists(folder))
+        return;
     for (int i = 0; i < DEVICES_MOST; i++) {
-        char folder[320];
         double ratio = read_ratio(sysfs, i);
         snprintf(folder, sizeof folder, "%.256s/" FOLDER "/neuron%d", sysfs, i);
         if (isnan(ratio) && !fr_dir_exists(folder))

@@ -92,11 +92,27 @@ typedef struct {
     fr_bench *bench;
 } gpus;
 
+/* Without the driver (of Linux, WSL, Tegra) its library has nothing to tell, and to look for one
+ * that is not there is a hundred system calls. */
+static bool has_driver(void)
+{
+    static const char *const TRACES[] = { "/dev/nvidiactl", "/proc/driver/nvidia", "/dev/dxg",
+                                          "/dev/nvmap", "/dev/nvhost-ctrl" };
+    for (size_t i = 0; i < FR_COUNT_OF(TRACES); i++) {
+        if (access(TRACES[i], F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool load(const char *name, nvml_calls *out, const char **why)
 {
     memset(out, 0, sizeof *out);
     *why = "not looked for";
     if (name[0] == '\0')
+        return false;
+    *why = "no NVIDIA driver";
+    if (strcmp(name, FR_NVML_LIBRARY) == 0 && !has_driver())
         return false;
     out->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     *why = "no NVIDIA driver library";
@@ -447,5 +463,9 @@ static void nvml_survey(fr_bench *bench, fr_sensor_state *out)
     unload(&nvml);
 }
 
-const fr_sensor fr_sensor_nvml = { "nvml",     nvml_open,   nvml_sample,
-                                   nvml_close, nvml_survey, nvml_users };
+const fr_sensor fr_sensor_nvml = { .name = "nvml",
+                                   .open = nvml_open,
+                                   .sample = nvml_sample,
+                                   .close = nvml_close,
+                                   .survey = nvml_survey,
+                                   .users = nvml_users };

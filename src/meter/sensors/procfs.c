@@ -11,9 +11,10 @@
  *
  * It is cheap because it looks only where something can have changed: own time of a known member
  * comes from its CPU clock, a system call without text; /proc is listed, and the stat files are
- * read, only when the count of forks moved or a member vanished. On a machine where that is always
- * so, the next look waits 4,000 times as long as the last one took (5 s at most): a 40th of a
- * percent of one processor. Only a living process that came and began to work since is late then.
+ * read, only when the count of forks moved and a member worked, or one vanished. On a machine where
+ * that is always so, the next look waits 4,000 times as long as the last one took (5 s at most): a
+ * 40th of a percent of one processor. Only a living process that came and began to work since is
+ * late then.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -45,6 +46,8 @@ typedef struct {
     pid_t pid, parent;
     double own_s, waited_s; /* user and system time; of children that it waited for */
     bool is_present;        /* in this sample */
+    bool has_clock;         /* its CPU clock is known… */
+    clockid_t clock;        /* …and this one */
     double vanished_s;      /* of descendants that went since its waited_s was read */
 } member;
 
@@ -68,6 +71,7 @@ struct fr_tree {
     double orphaned_s, at_open_s, so_far_s;
     uint64_t forks, forks_scanned, forks_read; /* read: when every stat file was */
     bool has_forks;
+    bool has_worked; /* a member did since the last scan began, so it may have forked */
     int64_t next_scan_ns;
     int missed;
     fr_group_clock *group; /* NULL: a process tree */
@@ -155,13 +159,13 @@ static bool read_stat(const fr_tree *t, pid_t pid, member *out)
 }
 
 /* The CPU clock of a process: to the nanosecond, all its threads, no file. */
-static bool read_clock(pid_t pid, double *own_s)
+static bool read_clock(member *m)
 {
-    clockid_t clock;
     struct timespec now;
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0)
+    m->has_clock = m->has_clock || clock_getcpuclockid(m->pid, &m->clock) == 0;
+    if (!m->has_clock || clock_gettime(m->clock, &now) != 0)
         return false;
-    *own_s = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    m->own_s = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
     return true;
 }
 
@@ -176,7 +180,7 @@ static bool read_member(fr_tree *t, member *m)
         return false;
     if (t->is_moved)
         return true;
-    if (!read_clock(m->pid, &m->own_s))
+    if (!read_clock(m))
         return true;
     if (t->is_self && m->pid == t->root) { /* to the microsecond */
         struct rusage waited;
@@ -197,7 +201,7 @@ static bool try_join(fr_tree *t, member *m)
     if (m->pid != t->root && !adopted && find_member(t, m->parent) == NULL)
         return false;
     if (!t->is_moved)
-        read_clock(m->pid, &m->own_s);
+        read_clock(m);
     m->is_present = true;
     FR_GROW(t->members, t->n_members, t->cap);
     size_t at = place_of(t, m->pid);
@@ -275,10 +279,14 @@ static void scan(fr_tree *t)
     t->listed_cap = spare_cap;
 }
 
-/* Something may have come or gone, and the last look has been paid for. */
+/*
+ * Something may have come or gone, and the last look has been paid for. To fork takes time: whose
+ * clocks all stood still have no new children, whatever others did.
+ */
 static bool is_due(const fr_tree *t)
 {
-    bool changed = !t->has_forks || t->forks != t->forks_scanned || t->n_members == 0;
+    bool changed = ((!t->has_forks || t->forks != t->forks_scanned) && t->has_worked) ||
+                   (t->n_members == 0 && t->root != 0); /* without a root nobody is missed */
     return changed && (t->is_moved || fr_now_monotonic_ns() >= t->next_scan_ns);
 }
 
@@ -327,24 +335,34 @@ static void drop_absent(fr_tree *t)
     t->n_members = n;
 }
 
-/* Reads every member: clocks always, stat files when children may have come or gone. */
-static void read_members(fr_tree *t, bool forked)
+/* Whoever is still there, by its clock. True when somebody went. */
+static bool read_clocks(fr_tree *t)
 {
     bool vanished = false;
     for (size_t i = 0; i < t->n_members; i++) {
         member *m = &t->members[i], now = *m;
-        m->is_present = t->is_moved ? read_member(t, &now) : read_clock(m->pid, &now.own_s);
+        m->is_present = t->is_moved ? read_member(t, &now) : read_clock(&now);
         if (now.own_s + t->tick_s < m->own_s)
             m->is_present = false; /* time ran back: the number is another process's now */
+        t->has_worked |= !m->is_present || now.own_s != m->own_s || t->is_moved;
         vanished |= !m->is_present;
-        if (m->is_present && !t->is_moved)
+        if (m->is_present && !t->is_moved) {
             m->own_s = now.own_s;
+            m->clock = now.clock;
+            m->has_clock = now.has_clock;
+        }
     }
+    return vanished;
+}
+
+/* The stat files of members whose children may have come or gone. */
+static void read_stats(fr_tree *t, bool vanished)
+{
     for (size_t i = 0; i < t->n_members && vanished; i++) {
         if (!t->members[i].is_present)
             bury(t, &t->members[i]);
     }
-    for (size_t i = 0; i < t->n_members && (vanished || forked || t->is_moved); i++) {
+    for (size_t i = 0; i < t->n_members; i++) {
         member *m = &t->members[i];
         double before_s = m->waited_s;
         if (m->is_present && read_member(t, m))
@@ -412,23 +430,27 @@ int fr_tree_sample(fr_tree *t, bool thoroughly, double *busy_s, double *tree_s)
         *tree_s = t->so_far_s;
         return missed;
     }
-    bool due = is_due(t);
+    bool vanished = read_clocks(t), due = is_due(t);
     double began_s = due ? thread_cpu_s() : 0;
     /* Nobody waits for a child that was not born, or that we would not see vanish. */
     bool may_have_waited = t->is_moved || !t->has_forks || t->forks_read != t->forks;
-    read_members(t, due || (thoroughly && may_have_waited));
+    if (vanished || due || t->is_moved || (thoroughly && may_have_waited))
+        read_stats(t, vanished);
     if (thoroughly && t->forks_scanned == t->forks)
         t->forks_read = t->forks;
     if (due) {
+        size_t n_before = t->n_members;
+        t->has_worked = false;
         scan(t);
         pay(t, began_s);
+        t->has_worked |= t->n_members != n_before; /* it may have forked while we listed */
     }
     double sum_s = t->orphaned_s;
     for (size_t i = 0; i < t->n_members; i++)
         sum_s += t->members[i].own_s + t->members[i].waited_s;
     /* A child that is waited for between two reads is missing once or there twice for a moment:
      * time never runs back. */
-    t->so_far_s = fmax(t->so_far_s, sum_s - t->at_open_s);
+    t->so_far_s = FR_MAX(t->so_far_s, sum_s - t->at_open_s);
     *tree_s = t->so_far_s;
     return missed;
 }
@@ -446,7 +468,8 @@ fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts
     t->tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
     t->text = fr_array(LISTING_BYTES, 1);
     member m = { .pid = root };
-    t->was_seen = read_stat(t, root, &m) && try_join(t, &m);
+    t->was_seen = root == 0 || (read_stat(t, root, &m) && try_join(t, &m));
+    t->has_worked = true;
     double busy_s, tree_s;
     fr_tree_sample(t, true, &busy_s, &tree_s);
     t->next_scan_ns = 0; /* the first scan read everything; those after it read what is new */
@@ -455,6 +478,15 @@ fr_tree *fr_tree_open(const char *procfs, bool is_moved, pid_t root, bool adopts
         t->at_open_s += t->members[i].own_s + t->members[i].waited_s;
     t->so_far_s = 0;
     return t;
+}
+
+void fr_tree_adopt(fr_tree *t, pid_t root)
+{
+    member m = { .pid = root };
+    t->root = root;
+    t->is_self = root == getpid();
+    t->was_seen = read_stat(t, root, &m) && try_join(t, &m);
+    t->has_worked = true;
 }
 
 fr_tree *fr_tree_open_group(const char *procfs, bool is_moved, const char *folder)

@@ -444,6 +444,57 @@ static void an_export_has_a_row_a_run_and_defuses_formulas(void **state)
     fr_ledger_close(l);
 }
 
+/* What is held is all there or not at all. */
+static void what_is_written_together_stays_or_goes_together(void **state)
+{
+    const ledger_place *p = *state;
+    fr_ledger *l = ledger_at(p);
+    fr_err err = { 0 };
+    fr_bucket first = bucket("package-0", "active", 1000, 5000000);
+    for (int fails = 0; fails <= 1; fails++) {
+        assert_int_equal(fr_ledger_hold(l, &err), 0);
+        fr_run_record run = begun(l, "meter", NULL, false);
+        assert_int_equal(fr_ledger_note(l, run.id, "tag", "a", 1, NULL, &err), 0);
+        assert_int_equal(fr_ledger_add(l, run.id, &first, 1, &err), 0);
+        if (fails) {
+            assert_int_equal(fr_ledger_note(l, "nobody", "tag", "b", 1, NULL, &err),
+                             FR_E_NOT_FOUND);
+            assert_true(fr_ledger_let_go(l, 0, &err) < 0);
+        } else {
+            assert_int_equal(fr_ledger_let_go(l, 0, &err), 0);
+        }
+        FR_AUTO(fr_run_list) list = { 0 };
+        assert_int_equal(fr_ledger_find(l, run.id, &list, &err), fails ? FR_E_NOT_FOUND : 0);
+        first.device = "package-1"; /* the file has not seen it before: it goes with the rest */
+    }
+    fr_run_record run = begun(l, "meter", NULL, false);
+    assert_int_equal(fr_ledger_add(l, run.id, &first, 1, &err), 0);
+    fr_bucket *buckets = NULL;
+    size_t n = 0;
+    assert_int_equal(fr_ledger_buckets(l, run.id, &buckets, &n, &err), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(buckets[0].device, "package-1");
+    fr_buckets_free(buckets, n);
+    fr_ledger_close(l);
+}
+
+/* Who cannot wait is told so at once, and the next try does it. */
+static void who_does_not_wait_is_told_that_others_write(void **state)
+{
+    const ledger_place *p = *state;
+    fr_ledger *ours = ledger_at(p), *theirs = ledger_at(p);
+    fr_err err = { 0 };
+    fr_run_record run = begun(ours, "meter", NULL, false);
+    fr_bucket b = bucket("package-0", "active", 1000, 5000000);
+    assert_int_equal(fr_ledger_hold(theirs, &err), 0);
+    fr_ledger_wait_for_others(ours, false);
+    assert_int_equal(fr_ledger_add(ours, run.id, &b, 1, &err), FR_E_BUSY);
+    assert_int_equal(fr_ledger_let_go(theirs, 0, &err), 0);
+    assert_int_equal(fr_ledger_add(ours, run.id, &b, 1, &err), 0);
+    fr_ledger_close(ours);
+    fr_ledger_close(theirs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +512,8 @@ int main(void)
         WITH_PLACE(a_ledger_of_a_newer_frugal_is_refused),
         WITH_PLACE(without_a_name_the_ledger_is_where_data_of_the_user_is),
         WITH_PLACE(an_export_has_a_row_a_run_and_defuses_formulas),
+        WITH_PLACE(what_is_written_together_stays_or_goes_together),
+        WITH_PLACE(who_does_not_wait_is_told_that_others_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,6 +153,27 @@ static void burn_as_a_daemon(void)
     }
 }
 
+/* The meter is there first and is told whom it waited for: all of his time counts, and that of his
+ * children. */
+static void who_is_awaited_is_counted_from_his_birth(void **state)
+{
+    (void)state;
+    int go[2];
+    fr_meter *m = NULL;
+    fr_meter_options options = { .awaits = true, .adopts = true, .no_thread = true, .nvml = "" };
+    assert_int_equal(fr_meter_open(&options, &m, NULL), 0);
+    assert_true(tree_read(m).cpu_s == 0);
+    pid_t child = start(go, burn_in_two_generations);
+    let_begin(go);
+    fr_sleep_ns(50000000); /* at work before anybody says who it is */
+    fr_meter_adopt(m, child);
+    fr_reading r = read_until(m, 0.199);
+    close_to(r.cpu_s, 0.2, 0.02);
+    fr_meter_close(m);
+    let_go();
+    waitpid(child, NULL, 0);
+}
+
 /* A daemon's parent is gone before anybody looked: who adopts orphans finds it all the same. */
 static void an_adopted_daemon_belongs_to_the_tree(void **state)
 {
@@ -307,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(our_own_time_and_that_of_children_is_what_getrusage_says),
         cmocka_unit_test(a_living_tree_of_grandchildren_is_seen),
+        cmocka_unit_test(who_is_awaited_is_counted_from_his_birth),
         cmocka_unit_test(an_adopted_daemon_belongs_to_the_tree),
         cmocka_unit_test(a_child_that_was_waited_for_counts_once),
         cmocka_unit_test(a_child_that_nobody_waited_for_keeps_what_it_had),

@@ -95,6 +95,78 @@ static void sums_never_shrink(void **state)
     fr_meter_close(m);
 }
 
+static void wait_until(int64_t due_ns)
+{
+    int64_t left_ns = due_ns - fr_now_monotonic_ns();
+    if (left_ns > 0)
+        fr_sleep_ns(left_ns);
+}
+
+static void a_beat_samples_when_it_is_due_and_needs_no_thread(void **state)
+{
+    (void)state;
+    fr_meter *m = NULL;
+    size_t threads = n_entries("/proc/self/task");
+    fr_meter_options options = { .no_thread = true, .period_s = 0.05, .nvml = "" };
+    assert_int_equal(fr_meter_open(&options, &m, NULL), 0);
+    assert_int_equal(n_entries("/proc/self/task"), threads);
+    uint64_t before = tree_read(m).samples; /* puts the next one off */
+    int64_t due_ns = fr_meter_beat(m);
+    assert_true(due_ns > fr_now_monotonic_ns() || tree_read(m).samples > before + 1);
+    before = tree_read(m).samples;
+    for (int i = 0; i < 3; i++) {
+        wait_until(due_ns);
+        due_ns = fr_meter_beat(m);
+    }
+    fr_reading r = tree_read(m);
+    assert_in_range(r.samples, before + 3, before + 5); /* three, and readings */
+    assert_true(r.meter_cpu_s > 0);
+    fr_meter_close(m);
+}
+
+/* Samples are worked out a second at a time: the sums are those of one that does each at once. */
+static void samples_that_wait_lose_nothing(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    tree_zone(&t, "intel-rapl:0", "psys", 1000000); /* beside the models, something to read */
+    fr_meter *at_once = NULL, *later = NULL;
+    fr_meter_options options = { .sysfs = t.sysfs,
+                                 .procfs = t.procfs,
+                                 .nvml = "",
+                                 .pid = ROOT_PID,
+                                 .no_thread = true,
+                                 .period_s = 0.01,
+                                 .now_ns = tree_clock,
+                                 .user = &t };
+    assert_int_equal(fr_meter_open(&options, &at_once, NULL), 0);
+    assert_int_equal(fr_meter_open(&options, &later, NULL), 0);
+    int64_t due_ns = fr_now_monotonic_ns() + 10000000;
+    unsigned ticks = 0;
+    for (int i = 0; i < 40; i++) { /* loads that a curve with corners tells apart */
+        double busy_s = 0.1 * (i % 5);
+        ticks += (unsigned)(busy_s * 50 + 0.5);
+        tree_pass(&t, 0.1, busy_s);
+        tree_process(&t, ROOT_PID, 1, ticks, 0);
+        wait_until(due_ns);
+        due_ns = fr_meter_beat(later);
+        tree_read(at_once);
+    }
+    fr_reading a = tree_read(at_once), b = tree_read(later);
+    assert_int_equal(a.samples, b.samples);
+    assert_true(fabs(a.cpu_s - b.cpu_s) < 1e-9);
+    assert_int_equal(a.n_devices, b.n_devices);
+    assert_true(device(&a, "cpu")->active_j > 0);
+    for (size_t i = 0; i < a.n_devices; i++) {
+        assert_true(fabs(a.devices[i].machine_j - b.devices[i].machine_j) < 1e-9);
+        assert_true(fabs(a.devices[i].active_j - b.devices[i].active_j) < 1e-9);
+        assert_true(fabs(a.devices[i].idle_j - b.devices[i].idle_j) < 1e-9);
+    }
+    fr_meter_close(at_once);
+    fr_meter_close(later);
+    tree_free(&t);
+}
+
 static void what_the_caller_knows_better_is_taken(void **state)
 {
     (void)state;
@@ -116,6 +188,8 @@ int main(void)
         cmocka_unit_test(readers_and_sampler_do_not_disturb_each_other),
         cmocka_unit_test(closing_nothing_is_fine),
         cmocka_unit_test(sums_never_shrink),
+        cmocka_unit_test(a_beat_samples_when_it_is_due_and_needs_no_thread),
+        cmocka_unit_test(samples_that_wait_lose_nothing),
         cmocka_unit_test(what_the_caller_knows_better_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

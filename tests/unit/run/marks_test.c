@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include <frugal/mark.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "run/marks.h"
@@ -244,6 +246,7 @@ static void a_flood_is_bounded_and_said(void **state)
     scene *s = *state;
     fr_marker *m = fr_marker_open();
     enum { FLOOD = 5000 };
+    int64_t from_ns = fr_now_monotonic_ns();
     for (int i = 0; i < FLOOD; i++) {
         fr_mark_begin(m, "outer");
         fr_mark_begin(m, "step");
@@ -260,7 +263,8 @@ static void a_flood_is_bounded_and_said(void **state)
     size_t kept = phase(s, "outer")->n;
     for (size_t i = 0; i < s->told.n_phases; i++)
         kept += i > 0 ? s->told.phases[i].n : 0;
-    assert_true(kept >= 500 && kept < 2 * FLOOD);
+    double most = 500 + FR_MARKS_PER_S * (double)(fr_now_monotonic_ns() - from_ns) * 1e-9;
+    assert_true(kept >= 500 && (double)kept <= most + 1); /* of a slow machine all, perhaps */
     assert_int_equal(kept + s->told.dropped, 2 * FLOOD);
     assert_int_equal(s->told.unbalanced, 0);
 }
@@ -300,7 +304,8 @@ static void the_socket_is_ours_alone_and_goes_with_the_meter(void **state)
     assert_int_equal(stat(folder, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0700);
     finish(s);
-    assert_int_not_equal(stat(folder, &status), 0);
+    assert_int_not_equal(stat(path, &status), 0);
+    assert_true(rmdir(folder) != 0); /* it is gone, or others of our meters are in it */
     free(path);
     free(folder);
 }
@@ -337,6 +342,44 @@ static void what_a_killed_meter_left_behind_is_removed(void **state)
     assert_int_not_equal(stat(path, &status), 0);
     fr_marks_close(marks, NULL);
     fr_run_end(run, "done", 0, NULL, NULL, NULL);
+}
+
+/* Who connects is heard of by a signal; until then there is no thread, and none is needed to take
+ * what was sent when the end comes first. */
+static void without_marks_there_is_no_thread_and_none_is_lost(void **state)
+{
+    (void)state;
+    static const struct timespec SOON = { 5, 0 };
+    sigset_t urgent, before;
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    sigprocmask(SIG_BLOCK, &urgent, &before);
+    for (int is_served = 0; is_served <= 1; is_served++) {
+        fr_run *run = NULL;
+        fr_marks *marks = NULL;
+        fr_mark_summary told = { 0 };
+        fr_run_options options = { .kind = "x", .ledger = "", .meter = { .no_thread = true } };
+        assert_int_equal(fr_run_begin(&options, &run, NULL), 0);
+        assert_int_equal(fr_marks_open_quiet(run, SIGURG, &marks, NULL), 0);
+        setenv("FRUGAL_SOCKET", fr_marks_path(marks), 1);
+        fr_marker *m = fr_marker_open();
+        assert_non_null(m);
+        assert_int_equal(sigtimedwait(&urgent, NULL, &SOON), SIGURG);
+        fr_mark_begin(m, "step");
+        fr_mark_end(m, "step");
+        if (is_served) {
+            fr_marks_serve(marks);
+            assert_int_equal(fr_marker_sync(m), 0);
+        }
+        fr_marker_close(m);
+        fr_marks_close(marks, &told);
+        assert_int_equal(told.n_phases, 1);
+        assert_int_equal(told.taken, 2);
+        fr_mark_summary_fini(&told);
+        fr_run_end(run, "done", 0, NULL, NULL, NULL);
+    }
+    unsetenv("FRUGAL_SOCKET");
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 static void without_a_meter_marks_do_nothing(void **state)
@@ -384,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_deep_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_socket_is_ours_alone_and_goes_with_the_meter, set_up,
                                         tear_down),
+        cmocka_unit_test(without_marks_there_is_no_thread_and_none_is_lost),
         cmocka_unit_test(what_a_killed_meter_left_behind_is_removed),
         cmocka_unit_test(without_a_meter_marks_do_nothing),
         cmocka_unit_test_setup_teardown(a_meter_that_is_gone_harms_no_sender, set_up, tear_down),

@@ -445,6 +445,37 @@ static void a_full_disk_is_told_at_the_end_with_the_figures_all_the_same(void **
     free(used);
 }
 
+/* One thread that waits for something else anyway does all that a run needs. */
+static void a_run_with_a_beat_is_sampled_and_flushed_without_threads(void **state)
+{
+    machine *m = *state;
+    fr_err err = { 0 };
+    fr_run *run = begun(m, "meter", false);
+    fr_ledger *looking = NULL;
+    fr_bucket *buckets = NULL;
+    size_t n = 0;
+    assert_int_equal(fr_ledger_open(m->ledger, &looking, &err), 0);
+    turn(m, 9000000);
+    for (int i = 0; i < 100 && n == 0; i++) {
+        int64_t due_ns = fr_run_beat(run), left_ns = due_ns - fr_now_monotonic_ns();
+        assert_true(left_ns < 10000000000);
+        fr_sleep_ns(FR_MAX(left_ns, 0));
+        assert_int_equal(fr_ledger_buckets(looking, fr_run_id(run), &buckets, &n, &err), 0);
+        if (n == 0)
+            fr_buckets_free(buckets, n);
+    }
+    assert_true(n > 0); /* before the end, so a kill would not have lost it */
+    fr_buckets_free(buckets, n);
+    fr_ledger_close(looking);
+    fr_used *used = FR_NEW(fr_used);
+    assert_int_equal(fr_run_note_last(run, "used", "memory_peak_bytes", 4096, "it", &err), 0);
+    assert_int_equal(fr_run_end(run, "done", 0, used, NULL, &err), 0);
+    assert_true(fabs(package_j(used) - 9) < 1e-6);
+    assert_true(used->reading.samples >= 2);
+    free(used);
+    verified(m);
+}
+
 static void an_unknown_place_ends_before_anything_is_recorded(void **state)
 {
     machine *m = *state;
@@ -468,6 +499,7 @@ int main(void)
         ON_MACHINE(phases_left_open_are_closed_with_the_run),
         ON_MACHINE(a_child_program_finds_its_parent_and_is_not_added_to_it),
         ON_MACHINE(what_was_flushed_outlives_the_process),
+        ON_MACHINE(a_run_with_a_beat_is_sampled_and_flushed_without_threads),
         ON_MACHINE(the_open_bucket_is_written_while_the_run_goes_on),
         ON_MACHINE(an_engine_may_tell_its_work_while_phases_come_and_go),
         ON_MACHINE(sequences_share_by_their_own_work_and_not_what_others_did),
