@@ -7,6 +7,7 @@
  *     utilization.memory  share of it in which device memory was read or written [%]
  *     memory              used of total [%]: GPUMemoryUtilization
  *     pstate              0 (most) … 15 (least); 32: not known
+ *     throttle reasons    bits of what holds the clocks down (nvmlClocksEventReasons)
  *
  * A partitioned GPU (MIG) tells no utilization: then there is none, rather than zero.
  */
@@ -21,8 +22,11 @@
 #define GPUS_MOST    64u
 #define PSTATE_MOST  15
 #define PERCENT_MOST 100u
-#define CLOCK_SM     1 /* nvmlClockType_t */
-#define OF_THE_GPU   0 /* nvmlTemperatureSensors_t */
+#define CLOCK_SM     1               /* nvmlClockType_t */
+#define OF_THE_GPU   0               /* nvmlTemperatureSensors_t */
+#define REASONS_MOST 0xffffu         /* bits beyond: a sentinel */
+#define BY_POWER     (0x04u | 0x80u) /* software's power cap, the hardware's power brake */
+#define BY_HEAT      (0x20u | 0x40u) /* software's and hardware's thermal slowdown */
 
 typedef struct nvml_device *nvml_device;
 typedef struct {
@@ -44,6 +48,7 @@ typedef struct {
     int (*clock_mhz)(nvml_device, int, unsigned *);
     int (*limit_mw)(nvml_device, unsigned *);
     int (*celsius)(nvml_device, int, unsigned *);
+    int (*reasons)(nvml_device, unsigned long long *);
     nvml_device gpus[GPUS_MOST];
     unsigned n;
 } gpus;
@@ -79,6 +84,9 @@ static void *gpus_open(const fr_gauges_options *options)
         *(void **)&g->clock_mhz = find(g, "nvmlDeviceGetClockInfo");
         *(void **)&g->limit_mw = find(g, "nvmlDeviceGetEnforcedPowerLimit");
         *(void **)&g->celsius = find(g, "nvmlDeviceGetTemperature");
+        *(void **)&g->reasons = find(g, "nvmlDeviceGetCurrentClocksEventReasons");
+        if (g->reasons == NULL) /* its name before driver 535 */
+            *(void **)&g->reasons = find(g, "nvmlDeviceGetCurrentClocksThrottleReasons");
     }
     bool whole = g->init != NULL && g->shutdown != NULL && g->count != NULL && g->handle != NULL;
     if (whole && g->init() == 0) {
@@ -123,6 +131,12 @@ static void read_one(const gpus *g, unsigned i, fr_gauge_list *out)
         fr_gauge_put(out, value * 1e-3, "frugal_gpu_power_limit_watts", "gpu", "%u", i);
     if (g->celsius != NULL && g->celsius(gpu, OF_THE_GPU, &value) == 0)
         fr_gauge_put(out, value, "frugal_gpu_temperature_celsius", "gpu", "%u", i);
+    unsigned long long reasons;
+    if (g->reasons == NULL || g->reasons(gpu, &reasons) != 0 || reasons > REASONS_MOST)
+        return;
+    fr_gauge_put(out, (reasons & BY_POWER) != 0, "frugal_gpu_throttled_by_power", "gpu", "%u", i);
+    fr_gauge_put(out, (reasons & BY_HEAT) != 0, "frugal_gpu_throttled_by_heat", "gpu", "%u", i);
+    fr_gauge_put(out, (double)reasons, "frugal_gpu_throttle_reasons", "gpu", "%u", i);
 }
 
 static void gpus_read(void *state, fr_gauge_list *out)

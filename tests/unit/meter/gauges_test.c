@@ -98,11 +98,17 @@ static void gpus_tell_under_both_names_and_a_lost_one_is_silent(void **state)
     assert_float_equal(value_of("GPUMemoryUtilization", "0"), 25, 0);
     assert_float_equal(value_of("nvidia_smi.gpu_performance_state", "0"), 2, 0);
     assert_float_equal(value_of("frugal_gpu_power_limit_watts", "0"), 300, 1e-9);
+    assert_float_equal(value_of("frugal_gpu_throttled_by_power", "0"), 0, 0);
     assert_true(isnan(value_of("GPUUtilization", "1")));
+    assert_true(isnan(value_of("frugal_gpu_throttled_by_power", "1")));
     assert_true(isnan(value_of("nvidia_smi.gpu_performance_state", "1")));
     driver->gpus[0].pstate = 32; /* unknown, by NVML's table */
     driver->gpus[0].busy_percent = 4000;
+    driver->gpus[0].reasons = 0x4 | 0x40; /* the power cap, and heat */
     read_all(g);
+    assert_float_equal(value_of("frugal_gpu_throttled_by_power", "0"), 1, 0);
+    assert_float_equal(value_of("frugal_gpu_throttled_by_heat", "0"), 1, 0);
+    assert_float_equal(value_of("frugal_gpu_throttle_reasons", "0"), 0x44, 0);
     assert_true(isnan(value_of("nvidia_smi.gpu_performance_state", "0")));
     assert_true(isnan(value_of("GPUUtilization", "0")));
     fr_gauges_close(g);
