@@ -48,7 +48,7 @@ analyse: build/CMakeCache.txt
 	@scripts/analyse
 
 install: all
-	@cmake --build build -j$(JOBS)
+	@cmake --build build -j$(JOBS) --target libfrugal
 	@DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
 
 clean:
