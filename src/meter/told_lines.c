@@ -146,8 +146,12 @@ void fr_stream_read(fr_stream *s, double stale_s, void (*take)(void *user, fr_st
         take_bytes(s, fr_buf_str(&text), take, user);
         return;
     }
-    for (ssize_t n; (n = read(s->fd, block, sizeof block)) > 0;)
+    /* Who tells faster than we listen is listened to for a while only. */
+    size_t taken = 0;
+    for (ssize_t n; taken < FILE_MOST && (n = read(s->fd, block, sizeof block)) > 0;) {
         take_bytes(s, (fr_str){ block, (size_t)n }, take, user);
+        taken += (size_t)n;
+    }
 }
 
 static void end_child(pid_t child)

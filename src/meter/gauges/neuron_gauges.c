@@ -28,6 +28,7 @@
 #include "meter/gauges_priv.h"
 
 #define LINE_MOST  ((size_t)1 << 20)
+#define TAKEN_MOST ((size_t)8 << 20) /* by one read */
 #define STALE_S    60.0
 #define CORES_MOST 256
 
@@ -147,9 +148,12 @@ static void neuron_read(void *state, fr_gauge_list *out)
     neuron *n = state;
     char block[16384];
     ssize_t got;
-    while ((got = read(n->fd, block, sizeof block)) > 0 || (got < 0 && errno == EINTR)) {
+    size_t taken = 0; /* who writes faster than we read is read for a while only */
+    while (taken < TAKEN_MOST &&
+           ((got = read(n->fd, block, sizeof block)) > 0 || (got < 0 && errno == EINTR))) {
         if (got > 0)
             take_bytes(n, (fr_str){ block, (size_t)got });
+        taken += got > 0 ? (size_t)got : 0;
     }
     double age_s = (double)(fr_now_monotonic_ns() - n->heard_ns) * 1e-9;
     for (int i = 0; i < CORES_MOST && n->heard_ns != 0 && age_s < STALE_S; i++) {

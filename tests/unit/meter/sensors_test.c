@@ -587,6 +587,23 @@ static void a_controller_of_the_board_tells_by_ipmi_or_redfish(void **state)
 }
 
 /* Its process is none of the metered tree and is gone with the meter. */
+/* A command that never stops to talk is no reason to listen for ever. */
+static void a_wall_command_that_floods_does_not_hold_the_meter(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fr_meter *m = meter_with_wall(&t, "cmd:yes '12.5 W'");
+    for (int i = 0; i < 20; i++) {
+        tree_pass(&t, 1, 0);
+        tree_read(m);
+        fr_sleep_ns(10000000);
+    }
+    fr_reading r = tree_read(m);
+    assert_true(whole(&r, "wall")->metered_s > 0);
+    fr_meter_close(m);
+    tree_free(&t);
+}
+
 static void a_wall_command_is_run_beside_and_ended(void **state)
 {
     (void)state;
@@ -825,6 +842,7 @@ int main(void)
         cmocka_unit_test(a_wall_meter_stands_apart_and_rubbish_is_not_metered),
         cmocka_unit_test(a_file_of_watts_is_read_to_its_end_and_grows_old),
         cmocka_unit_test(a_controller_of_the_board_tells_by_ipmi_or_redfish),
+        cmocka_unit_test(a_wall_command_that_floods_does_not_hold_the_meter),
         cmocka_unit_test(a_wall_command_is_run_beside_and_ended),
         cmocka_unit_test(what_the_wall_would_say_is_modelled_apart),
         cmocka_unit_test(a_neuron_device_is_modelled_by_its_share_of_the_maximum),
