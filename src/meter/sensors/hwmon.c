@@ -9,6 +9,8 @@
  *     class/hwmon/hwmonN/device/                has all that, the name too, where a driver
  * registers the old way (power_meter up to Linux 6.15)
  *
+ *     class/kfd/kfd/proc/PID/                   who computes on AMD GPUs
+ *
  * A row is a driver with the labels that it uses. What holds others' draw as well (a whole module,
  * the platform) stands apart. Processors' rows are passed over where another counter has them. A
  * GPU that is there and does not answer is modelled until it does; one that sleeps draws nothing.
@@ -28,6 +30,7 @@
 #define LINES_MOST      32
 #define NUMBERS_MOST    2048 /* K of one device: amd_energy has one a core, then its sockets */
 #define POWER_PERIOD_S  0.1
+#define SHARE_EVERY_S   1.0
 #define IMPOSSIBLE_W    20000.0 /* of one device: refused */
 #define IMPOSSIBLE_STEP 1e12    /* [uJ] more at once is no energy but a counter set back */
 
@@ -97,7 +100,14 @@ typedef struct {
     int refused; /* errno of one that is there and cannot be read */
     int n_refused;
     const row *refused_row;
+    const fr_bench *bench;
+    bool has_amd;
+    fr_range amd_share; /* of AMD's GPUs: the tree's part of who computes there */
+    double share_age_s;
 } lines;
+
+/* A GPU whose processes nobody tells of: all of its work may be the run's, or none. */
+static const fr_range NOBODY_KNOWS = { 0, 1, 1 };
 
 static bool counts_cpu(const row *r)
 {
@@ -401,6 +411,9 @@ static void hwmon_open(fr_bench *bench, void **state)
     lines *all = FR_NEW(lines);
     bool has_cpu = false, has_dram = false;
     *state = NULL;
+    all->bench = bench;
+    all->amd_share = NOBODY_KNOWS;
+    all->share_age_s = INFINITY;
     find(bench, all);
     if (all->n_refused > 0)
         tell_refused(bench, all);
@@ -413,6 +426,8 @@ static void hwmon_open(fr_bench *bench, void **state)
             close_line(&all->at[i]);
             continue;
         }
+        all->has_amd |= all->at[i].r->kind == FR_DEVICE_GPU &&
+                        strcmp(all->at[i].r->driver, AMD_APU.driver) == 0;
         has_cpu |= counts_cpu(all->at[i].r);
         has_dram |= counts_dram(all->at[i].r);
         all->at[n++] = all->at[i];
@@ -430,13 +445,39 @@ static void hwmon_open(fr_bench *bench, void **state)
     *state = all;
 }
 
-/* A GPU whose processes nobody tells of: all of its work may be the run's, or none. */
-static void share_gpu(line *l, double dt_s, fr_delta *delta)
+/*
+ * By who is there; what draws pictures is not told, so a share of none may be one, and all may be
+ * less. In a container the numbers are not ours.
+ */
+static fr_range share_of_amd(const fr_bench *bench)
+{
+    char path[320];
+    char **names = NULL;
+    size_t n = 0, ours = 0, seen = 0, all = 0;
+    snprintf(path, sizeof path, "%.256s/class/kfd/kfd/proc", bench->sysfs);
+    if (bench->in_tree == NULL || fr_dir_list(path, &names, &n, NULL) != 0)
+        return NOBODY_KNOWS;
+    for (size_t i = 0; i < n; i++) {
+        char *end;
+        long pid = strtol(names[i], &end, 10);
+        if (*end != '\0' || pid <= 0)
+            continue;
+        snprintf(path, sizeof path, "%.256s/%ld", bench->procfs, pid);
+        ours += bench->in_tree(bench->tree, (pid_t)pid);
+        seen += fr_dir_exists(path);
+        all++;
+    }
+    fr_names_free(names, n);
+    if (all == 0 || seen == 0)
+        return NOBODY_KNOWS;
+    return (fr_range){ 0, (double)ours / (double)all, 1 };
+}
+
+static void share_gpu(const lines *all, line *l, double dt_s, fr_delta *delta)
 {
     int64_t percent;
-    static const fr_range NOBODY_KNOWS = { 0, 1, 1 };
     delta->has_share = true;
-    delta->share = NOBODY_KNOWS;
+    delta->share = strcmp(l->r->driver, AMD_APU.driver) == 0 ? all->amd_share : NOBODY_KNOWS;
     delta->capacity_s = dt_s;
     if (l->busy.path[0] != '\0' && fr_sysfile_read(&l->busy, &percent) == 0 && percent >= 0 &&
         percent <= 100)
@@ -459,6 +500,11 @@ static void step(line *l, fr_delta *delta)
 static void hwmon_sample(void *state, const fr_window *window, fr_delta *deltas)
 {
     lines *all = state;
+    all->share_age_s += window->dt_s;
+    if (all->has_amd && all->share_age_s >= SHARE_EVERY_S) {
+        all->amd_share = share_of_amd(all->bench);
+        all->share_age_s = 0;
+    }
     for (size_t i = 0; i < all->n; i++) {
         line *l = &all->at[i];
         if (l->r->what != ENERGY)
@@ -466,7 +512,7 @@ static void hwmon_sample(void *state, const fr_window *window, fr_delta *deltas)
         else
             step(l, &deltas[i]);
         if (l->r->kind == FR_DEVICE_GPU)
-            share_gpu(l, window->dt_s, &deltas[i]);
+            share_gpu(all, l, window->dt_s, &deltas[i]);
     }
 }
 

@@ -206,6 +206,44 @@ static void an_amd_gpu_is_integrated_and_its_work_is_a_range(void **state)
     tree_free(&t);
 }
 
+/* AMD's driver lists who computes there. */
+static void work_on_amd_gpus_is_shared_by_who_is_there(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    static const struct {
+        const char *pids[2];
+        double mid;
+    } CASES[] = {
+        { { "100", NULL }, 1 },     /* the run alone */
+        { { "4000", NULL }, 0 },    /* somebody else, whom we see */
+        { { "100", "4000" }, 0.5 }, /* both */
+        { { "77", NULL }, 1 },      /* a number that is none here, as in a container */
+        { { NULL, NULL }, 1 },      /* nobody computes: pictures, perhaps ours */
+    };
+    tree_process(&t, 4000, 1, 0, 0);
+    hwmon(&t, 4, "name", "amdgpu");
+    hwmon(&t, 4, "power1_average", "130000000");
+    hwmon(&t, 4, "power1_cap", "300000000");
+    for (size_t i = 0; i < FR_COUNT_OF(CASES); i++) {
+        tree_write(&t, "sys/class/kfd/kfd/proc/.keep", "");
+        for (size_t k = 0; k < 2 && CASES[i].pids[k] != NULL; k++) {
+            char name[64];
+            snprintf(name, sizeof name, "sys/class/kfd/kfd/proc/%s/pasid", CASES[i].pids[k]);
+            tree_write(&t, name, "1\n");
+        }
+        fr_meter *m = tree_meter(&t, ROOT_PID, "");
+        tree_pass(&t, 1, 0);
+        fr_reading r = tree_read(m);
+        close_to(device(&r, "gpu amd-0")->idle_j, 30, 1e-6);
+        close_to(device(&r, "gpu amd-0")->active_j, 100 * CASES[i].mid, 1e-6);
+        close_to(device(&r, "gpu amd-0")->active_low_j, 0, 1e-9);
+        fr_meter_close(m);
+        tree_remove(&t, "sys/class/kfd");
+    }
+    tree_free(&t);
+}
+
 static void an_intel_gpu_counts(void **state)
 {
     (void)state;
@@ -586,7 +624,6 @@ static void a_controller_of_the_board_tells_by_ipmi_or_redfish(void **state)
     tree_free(&t);
 }
 
-/* Its process is none of the metered tree and is gone with the meter. */
 /* A command that never stops to talk is no reason to listen for ever. */
 static void a_wall_command_that_floods_does_not_hold_the_meter(void **state)
 {
@@ -604,6 +641,7 @@ static void a_wall_command_that_floods_does_not_hold_the_meter(void **state)
     tree_free(&t);
 }
 
+/* Its process is none of the metered tree and is gone with the meter. */
 static void a_wall_command_is_run_beside_and_ended(void **state)
 {
     (void)state;
@@ -829,6 +867,7 @@ int main(void)
         cmocka_unit_test(perf_refuses_what_is_no_count),
         cmocka_unit_test(amd_energy_counts_sockets_and_not_their_cores),
         cmocka_unit_test(an_amd_gpu_is_integrated_and_its_work_is_a_range),
+        cmocka_unit_test(work_on_amd_gpus_is_shared_by_who_is_there),
         cmocka_unit_test(an_intel_gpu_counts),
         cmocka_unit_test(a_jetson_tells_its_rails),
         cmocka_unit_test(an_agx_orin_counts_its_memory_once),
