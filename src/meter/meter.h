@@ -85,7 +85,7 @@ typedef struct {
     double energy_j, low_j, high_j;
     double metered_s; /* of the window; less than its length where the meter was silent */
 } fr_whole_reading;
-#define FR_METER_WHOLES 8
+#define FR_METER_WHOLES 16
 
 typedef struct {
     int64_t monotonic_ns, unix_ns; /* a window: of its end */
