@@ -233,6 +233,30 @@ static void read_quota(const char *procfs, const char *sysfs, fr_host *out)
     free(root);
 }
 
+/* A battery of its own, whatever its driver calls it: those of mice and the like say "Device". */
+static bool has_battery(const char *sysfs)
+{
+    FR_AUTO(fr_buf) type = { .limit_bytes = FILE_MOST_BYTES };
+    FR_AUTO(fr_buf) scope = { .limit_bytes = FILE_MOST_BYTES };
+    char *root = fr_path_join(sysfs, "class/power_supply");
+    char **names = NULL;
+    size_t n = 0;
+    bool has = false;
+    if (fr_dir_list(root, &names, &n, NULL) == 0) {
+        for (size_t i = 0; i < n && !has; i++) {
+            char *folder = fr_path_join(root, names[i]);
+            has = read_under(folder, "type", &type) &&
+                  fr_str_is(fr_str_trim(fr_buf_str(&type)), "Battery") &&
+                  !(read_under(folder, "scope", &scope) &&
+                    fr_str_is(fr_str_trim(fr_buf_str(&scope)), "Device"));
+            free(folder);
+        }
+        fr_names_free(names, n);
+    }
+    free(root);
+    return has;
+}
+
 static bool is_client(const char *sysfs, const char *model_name)
 {
     static const char *const NAMES[] = { "Core(TM)", "Ryzen", "Apple",  "Celeron",
@@ -241,9 +265,7 @@ static bool is_client(const char *sysfs, const char *model_name)
         if (strstr(model_name, NAMES[i]) != NULL)
             return true;
     }
-    char path[512];
-    snprintf(path, sizeof path, "%s/class/power_supply/BAT0", sysfs);
-    return fr_dir_exists(path);
+    return has_battery(sysfs);
 }
 
 void fr_host_read(const char *procfs, const char *sysfs, fr_host *out)

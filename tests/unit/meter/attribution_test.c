@@ -208,6 +208,23 @@ static void our_own_group_is_found_in_both_versions(void **state)
     tree_free(&t);
 }
 
+/* A server with a wireless mouse is none; a laptop's battery has many names. */
+static void a_battery_of_its_own_makes_a_client(void **state)
+{
+    (void)state;
+    recorded_tree t = tree_new(1, 4);
+    fr_host host;
+    tree_write(&t, "sys/class/power_supply/hidpp_battery_0/type", "Battery\n");
+    tree_write(&t, "sys/class/power_supply/hidpp_battery_0/scope", "Device\n");
+    tree_write(&t, "sys/class/power_supply/AC/type", "Mains\n");
+    fr_host_read(t.procfs, t.sysfs, &host);
+    assert_false(host.is_client);
+    tree_write(&t, "sys/class/power_supply/CMB1/type", "Battery\n");
+    fr_host_read(t.procfs, t.sysfs, &host);
+    assert_true(host.is_client);
+    tree_free(&t);
+}
+
 /* The tree's clock is finer than the machine's: a window in which it ran ahead is settled later. */
 static void nobody_is_charged_above_the_host(void **state)
 {
@@ -277,6 +294,7 @@ int main(void)
         cmocka_unit_test(limits_above_a_group_are_its_limits),
         cmocka_unit_test(limits_of_version_1_count_and_our_own_are_none_of_theirs),
         cmocka_unit_test(our_own_group_is_found_in_both_versions),
+        cmocka_unit_test(a_battery_of_its_own_makes_a_client),
         cmocka_unit_test(nobody_is_charged_above_the_host),
         cmocka_unit_test(a_tree_that_cannot_be_seen_is_charged_with_the_machine_and_says_so),
         cmocka_unit_test(windows_add_up_to_the_whole),
