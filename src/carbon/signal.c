@@ -379,6 +379,11 @@ static int fetch(const fr_signal_spec *spec, int64_t from, int64_t to, fr_signal
                        "%s refuses the key for '%s' (HTTP %d)", spec->name, spec->zone, got.status);
     if (got.status >= 500 || got.status == 429)
         return fr_fail(err, FR_E_NETWORK, NULL, "%s answers with HTTP %d", spec->name, got.status);
+    if (got.status == 204) { /* the Carbon Aware SDK's way to say that it has none for that time */
+        fr_signal_fini(out);
+        name_signal(spec, out);
+        return 0;
+    }
     if (got.status != 200)
         return fr_fail(err, FR_E_USAGE, "Look at the zone's name in the provider's list.",
                        "%s knows nothing of '%s' (HTTP %d)", spec->name, spec->zone, got.status);

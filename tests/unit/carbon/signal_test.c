@@ -289,7 +289,11 @@ static void answer(void *user, const tiny_request *r, fr_buf *out)
     if (p->status < 0)
         return;
     if (p->status > 0) {
-        tiny_answer(out, p->status, "", "{}");
+        tiny_answer(out, p->status, "", p->status == 204 ? "" : "{}");
+    } else if (strstr(r->head, "/emissions/bylocation") != NULL) {
+        tiny_answer(out, 200, "",
+                    "[{\"location\":\"eastus\",\"time\":\"2025-10-25T00:00:00+00:00\","
+                    "\"rating\":75.5,\"duration\":\"01:00:00\"}]");
     } else if (strstr(r->head, "/login") != NULL) {
         tiny_answer(out, strstr(r->head, "Basic YWRhOmxvdmVsYWNl") != NULL ? 200 : 401, "",
                     "{\"token\":\"t0ken\"}");
@@ -404,6 +408,23 @@ static void watttime_logs_in_first(void **state)
     assert_non_null(strstr(p->seen, "region=CAISO_NORTH&signal_type=co2_moer"));
 }
 
+/* Its endpoint takes time and toTime, and ignores what it does not know; 204 is no data. */
+static void the_carbon_aware_sdk_is_asked_in_its_own_words(void **state)
+{
+    provider *p = *state;
+    fr_signal_spec spec = spec_at(p, "carbon-aware-marginal:eastus");
+    FR_AUTO(fr_signal) s = { 0 };
+    p->status = 204;
+    assert_int_equal(fr_signal_get(&spec, T0 - 86400 * S, T0 - 86340 * S, &s, NULL), 0);
+    assert_int_equal(s.n, 0);
+    assert_non_null(strstr(s.note, "has no figure for that time"));
+    p->status = 0;
+    assert_int_equal(fr_signal_get(&spec, T0, T0 + 60 * S, &s, NULL), 0);
+    assert_true(s.n == 1 && s.at[0].g_per_kwh == 75.5);
+    assert_non_null(strstr(p->seen, "GET /emissions/bylocation?location=eastus&"
+                                    "time=2025-10-25T00:00:00Z&toTime=2025-10-26T00:00:00Z "));
+}
+
 static void a_damaged_cache_is_fetched_again(void **state)
 {
     provider *p = *state;
@@ -437,6 +458,7 @@ int main(void)
         WITH_PROVIDER(without_network_what_is_there_is_used_and_marked),
         WITH_PROVIDER(a_refusal_is_an_error_and_not_a_gap),
         WITH_PROVIDER(watttime_logs_in_first),
+        WITH_PROVIDER(the_carbon_aware_sdk_is_asked_in_its_own_words),
         WITH_PROVIDER(a_damaged_cache_is_fetched_again),
     };
     return cmocka_run_group_tests(tests, with_keys, NULL);
