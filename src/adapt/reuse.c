@@ -76,6 +76,12 @@ static int read_artifact(const char *dir, char **where, json_t **out, fr_err *er
         *where = folder;
         return rc;
     }
+    char *verdict = fr_path_join(dir, "verdict.json");
+    bool climbed = fr_file_exists(verdict);
+    free(verdict);
+    if (climbed)
+        return fr_fail(err, FR_E_NOT_FOUND, "Name a rung's own folder, below rungs/ there.",
+                       "the climb in '%s' chose no rung", dir);
     return fr_fail(err, FR_E_NOT_FOUND, "Name the folder that a climb wrote (its --out).",
                    "no artefact in '%s'", dir);
 }

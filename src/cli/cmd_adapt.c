@@ -36,6 +36,15 @@ static void joules_text(double joules, char out[32])
         fr_text_j(joules, out);
 }
 
+/* The same with "~" before what a model tells. */
+static void told_text(double joules, bool modelled, char out[33])
+{
+    bool about = modelled && !isnan(joules);
+    if (about)
+        out[0] = '~';
+    joules_text(joules, out + about);
+}
+
 static void seconds_text(double seconds, char out[FR_TIME_TEXT])
 {
     if (isnan(seconds))
@@ -76,17 +85,16 @@ static void show_rung(fr_cli *cli, const json_t *r)
         fr_cli_tell(cli, "  %-16s %s: %s", text_of(r, "name"), status, reason);
         return;
     }
-    char build[32], request[32];
-    joules_text(number_of(e, "build"), build);
-    joules_text(number_of(e, "per_request"), request);
+    char build[33], request[33];
     bool modelled = strcmp(text_of(r, "method"), "measured") != 0;
+    told_text(number_of(e, "build"), modelled, build);
+    told_text(number_of(e, "per_request"), modelled, request);
     fr_cli_tell(cli,
-                "  %-16s %s %.3f (%.3f to %.3f)  %s%s to build, %s%s a request, %.3g CPU s a "
+                "  %-16s %s %.3f (%.3f to %.3f)  %s to build, %s a request, %.3g CPU s a "
                 "request%s%s",
                 text_of(r, "name"), text_of(q, "metric"), number_of(q, "value"),
-                number_of(q, "ci_low"), number_of(q, "ci_high"), modelled ? "~" : "", build,
-                modelled ? "~" : "", request, number_of(r, "cpu_s_per_request"),
-                reason[0] != '\0' ? "; " : "", reason);
+                number_of(q, "ci_low"), number_of(q, "ci_high"), build, request,
+                number_of(r, "cpu_s_per_request"), reason[0] != '\0' ? "; " : "", reason);
 }
 
 static void on_event(void *user, const char *event, const json_t *object)

@@ -100,11 +100,11 @@ static void word_w(double v, char out[FR_WORD])
 static void word_clock(double s, char out[FR_WORD])
 {
     if (s < 120)
-        snprintf(out, FR_WORD, "%.0f s", s);
+        snprintf(out, FR_WORD, "%.3g s", s);
     else if (s < 7200)
-        snprintf(out, FR_WORD, "%.0f min", s / 60);
+        snprintf(out, FR_WORD, "%.3g min", s / 60);
     else
-        snprintf(out, FR_WORD, "%.1f h", s / 3600);
+        snprintf(out, FR_WORD, "%.3g h", s / 3600);
 }
 
 static void put_layer(const timeline *t, const fr_axes *a, int layer, fr_buf *out)

@@ -4,4 +4,6 @@ make_task t 'strategies: [{name: guess, answer: "sed s/.*/\\\"red\\\"/"}]'
 frugal adapt t/task.yaml --out out --ledger l.db
 status=$?
 test -e out/chosen && echo "something was chosen"
+frugal adapt --answer out < t/eval.jsonl 2>&1
+echo '{"input": "a plum"}' | frugal adapt --answer out/rungs/guess
 exit $status

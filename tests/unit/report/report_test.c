@@ -209,6 +209,44 @@ static void a_page_of_the_ledger_shows_phases_devices_and_what_is_in_no_phase(vo
     fr_ledger_close(l);
 }
 
+/* Whole seconds and minutes alone would write "0 s, 0 s, 1 s", and "2 min, 2 min". */
+static void the_time_of_a_short_climb_has_parts_of_seconds_and_minutes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *tick;
+    } CLIMBS[] = { { 1200, ">0.4 s<" }, { 150000, ">2.5 min<" } };
+    for (size_t i = 0; i < FR_COUNT_OF(CLIMBS); i++) {
+        fr_ledger *l = NULL;
+        fr_err err = { 0 };
+        assert_int_equal(fr_ledger_open(":memory:", &l, &err), 0);
+        fr_run_record run = { .kind = "adapt", .name = "short", .start_unix_ns = 1000000000000 };
+        assert_int_equal(fr_ledger_begin(l, &run, &err), 0);
+        run.status = "done";
+        run.end_unix_ns = run.start_unix_ns + CLIMBS[i].ms * 1000000;
+        fr_bucket b = { .device = "package-0",
+                        .kind = "cpu",
+                        .part = "active",
+                        .source = "a counter",
+                        .start_unix_ns = run.start_unix_ns,
+                        .end_unix_ns = run.end_unix_ns,
+                        .energy_uj = 2000000,
+                        .low_uj = 2000000,
+                        .high_uj = 2000000,
+                        .method = FR_METHOD_MEASURED };
+        assert_int_equal(fr_ledger_add(l, run.id, &b, 1, &err), 0);
+        assert_int_equal(fr_ledger_end(l, &run, &err), 0);
+        json_t *verdict = verdict_of("report/questions.json");
+        json_object_set_new(verdict, "run", json_string(run.id));
+        char *page = page_of(verdict, l);
+        assert_holds(page, CLIMBS[i].tick);
+        free(page);
+        json_decref(verdict);
+        fr_ledger_close(l);
+    }
+}
+
 static void an_empty_ledger_makes_a_page_that_says_what_to_do(void **state)
 {
     (void)state;
@@ -233,6 +271,7 @@ int main(void)
         cmocka_unit_test(any_key_may_be_missing_or_of_another_type),
         cmocka_unit_test(the_page_asks_nobody_for_anything),
         cmocka_unit_test(a_page_of_the_ledger_shows_phases_devices_and_what_is_in_no_phase),
+        cmocka_unit_test(the_time_of_a_short_climb_has_parts_of_seconds_and_minutes),
         cmocka_unit_test(an_empty_ledger_makes_a_page_that_says_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
