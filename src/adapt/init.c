@@ -117,6 +117,8 @@ static size_t choose_eval(const fr_data *rows, const guess *g, const size_t *lab
                           const uint32_t *order, bool *is_eval)
 {
     size_t n = rows->n, wanted = FR_MIN(FR_MAX(n / EVAL_RATIO, (size_t)1), (size_t)EVAL_MAX);
+    if (n >= 2 * FR_TARGET_ROWS) /* with fewer nobody could say whether a target is met */
+        wanted = FR_MAX(wanted, (size_t)FR_TARGET_ROWS);
     keyed *sorted = FR_NEW_N(keyed, n);
     group *groups = FR_NEW_N(group, n); /* by row */
     size_t *left = FR_NEW_N(size_t, g->n_labels), taken = 0;

@@ -4,3 +4,6 @@ for i in $(seq 300); do echo "{\"input\": \"what is twice $i\", \"output\": \"$(
 frugal adapt --init desks.jsonl --ledger l.db > said && grep -o '^kind: [a-z]*' desks/task.yaml
 frugal adapt --init sums.jsonl --ledger l.db > said && grep -o '^kind: [a-z]*' sums/task.yaml
 frugal adapt sums/task.yaml --ledger l.db 2>&1 | grep -o 'no rung could be tried: name a model'
+# Of seventy rows thirty are tested on: with a quarter of them no target could ever be met or missed.
+for i in $(seq 70); do echo "{\"input\": \"note $i of kind $((i % 2))\", \"output\": \"kind $((i % 2))\"}"; done > notes.jsonl
+frugal adapt --init notes.jsonl | head -n 1
