@@ -102,9 +102,12 @@ int fr_cli_fail(fr_cli *cli, int rc, const fr_err *err)
     if (rc == 0)
         return 0;
     fr_live_clear(cli);
+    cli->failed = true;
     bool said = err != NULL && err->what[0] != '\0';
-    if (!said && ferror(stdout))
-        return 1; /* fr_cli_put_json() has told it */
+    if (!said && ferror(stdout)) { /* fr_cli_put_json() gave its 1 up to here */
+        fprintf(stderr, "frugal %s: cannot write the output\n", cli->command->name);
+        return 1;
+    }
     fprintf(stderr, "frugal %s: %s\n", cli->command->name, said ? err->what : fr_err_name(rc));
     if (err != NULL && err->hint[0] != '\0')
         fprintf(stderr, "%s\n", err->hint);
@@ -164,9 +167,9 @@ static int run_command(fr_cli *cli)
     fr_signals_catch();
     int status = cli->command->run(cli);
     fr_live_clear(cli);
-    if (fflush(stdout) != 0 && status == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && !cli->failed) {
         fprintf(stderr, "frugal %s: cannot write the output\n", cli->command->name);
-        status = 1;
+        status = status == 0 ? 1 : status;
     }
     return status;
 }
@@ -308,6 +311,7 @@ int fr_cli_run_begin(fr_cli *cli, const char *kind, const char *name, fr_run **o
 
 int fr_cli_put_json(fr_cli *cli, json_t *object)
 {
+    (void)cli;
     json_t *whole = json_object();
     json_object_set_new(whole, "schema", json_integer(1));
     json_object_update(whole, object);
@@ -316,10 +320,6 @@ int fr_cli_put_json(fr_cli *cli, json_t *object)
     json_decref(whole);
     bool written = text != NULL && puts(text) >= 0 && fflush(stdout) == 0;
     free(text);
-    if (!written) {
-        fr_live_clear(cli);
-        fprintf(stderr, "frugal %s: cannot write the output\n", cli->command->name);
-    }
     return written ? 0 : 1;
 }
 

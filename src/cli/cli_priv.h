@@ -27,6 +27,7 @@ struct fr_cli {
     fr_progress progress;
     fr_run *run; /* whose joules the live line tells */
     bool live;   /* a live line stands on the terminal */
+    bool failed; /* fr_cli_fail() has told why */
     int64_t shown_ns, began_ns;
     double began_done;
     char what[64];
