@@ -202,9 +202,10 @@ static int write_bucket(fr_run *run, fr_phase *phase, const fr_reading *now, fr_
     return rc;
 }
 
+/* By the age at the last write: what was drawn until then is safe. */
 static double write_every_s(const fr_run *run)
 {
-    double age_s = (double)(run->last.monotonic_ns - run->root.begin.monotonic_ns) * 1e-9;
+    double age_s = (double)(run->written_ns - run->root.begin.monotonic_ns) * 1e-9;
     return FR_MIN(FR_MAX(FLUSH_S, age_s / WRITES_PER_LIFE), WRITE_MOST_S);
 }
 
