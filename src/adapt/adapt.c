@@ -298,6 +298,32 @@ static bool takes_model(const fr_rung *r)
     return r->kind->needs_model && r->model != NULL;
 }
 
+/* Whether a file that the user's commands name is another one than when the rung ended; then what
+ * was kept of it is dropped. */
+static bool files_changed(const climb *c, entry *e)
+{
+    json_t *now = fr_rung_files(e->rung);
+    const char *name;
+    json_t *hash;
+    bool changed = false;
+    json_object_foreach(e->outcome.files, name, hash)
+    {
+        if (changed || json_equal(hash, json_object_get(now, name)))
+            continue;
+        changed = true;
+        char *text = fr_dup_f("%s: '%s' has changed since the rung was tried; it is tried again",
+                              e->rung->name, name);
+        json_t *o = json_pack("{s:s}", "text", text);
+        tell(c, "warning", o);
+        json_decref(o);
+        free(text);
+    }
+    json_decref(now);
+    if (changed)
+        fr_outcome_fini(&e->outcome);
+    return changed;
+}
+
 /* Keys, earlier results under the same key, and who is fit at all. */
 static int look_at_rungs(climb *c, fr_err *err)
 {
@@ -312,7 +338,8 @@ static int look_at_rungs(climb *c, fr_err *err)
             snprintf(e->outcome.reason, sizeof(e->outcome.reason), "%s", r->reason);
             continue;
         }
-        if (!c->options->fresh && fr_outcome_read(r->dir, e->key, &e->outcome)) {
+        if (!c->options->fresh && fr_outcome_read(r->dir, e->key, &e->outcome) &&
+            !files_changed(c, e)) {
             fr_spent all =
                 fr_spent_add(e->outcome.build, fr_spent_add(e->outcome.load, e->outcome.evaluate));
             if (!isnan(all.total.value_j))
@@ -612,9 +639,10 @@ static int try_rung(climb *c, entry *e, fr_err *err)
     FR_TRY(ended);
     if (saved != 0) /* what cannot be kept is not claimed: a full disk ends the climb */
         return fr_fail(err, why.code, why.hint, "%s: %s", r->name, why.what);
-    if (fr_outcome_is_final(o))
-        return fr_outcome_write(r->dir, o, e->key, err);
-    return 0;
+    if (!fr_outcome_is_final(o))
+        return 0;
+    o->files = fr_rung_files(r);
+    return fr_outcome_write(r->dir, o, e->key, err);
 }
 
 /* ---- the climb ---------------------------------------------------------------------------- */

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/proc.h"
 
-#define TIME_S 900 /* when the task file states none */
+#define TIME_S         900 /* when the task file states none */
+#define FILE_MAX_BYTES ((off_t)256 << 20)
 
 static bool fits(fr_rung *r)
 {
@@ -211,6 +214,38 @@ static int save(fr_rung *r, json_t *artifact, fr_err *err)
         json_object_set_new(artifact, "build", json_string(r->strategy->build));
     fr_rung_note(r, "a request's figure has its share of starting the answer command");
     return 0;
+}
+
+/* A shell line's words, roughly: what could be the name of a file. */
+#define BETWEEN_WORDS " \t\n'\"`;|&<>()="
+#define OWN_FOLDER    "$FRUGAL_TASK_DIR/"
+
+static void put_files(const char *task_dir, const char *shell, json_t *files)
+{
+    while (shell != NULL && *shell != '\0') {
+        shell += strspn(shell, BETWEEN_WORDS);
+        size_t n = strcspn(shell, BETWEEN_WORDS);
+        char *word = fr_dup_n(shell, n);
+        bool ours = strncmp(word, OWN_FOLDER, strlen(OWN_FOLDER)) == 0;
+        char *path = fr_path_join(task_dir, ours ? word + strlen(OWN_FOLDER) : word);
+        char hash[FR_SHA256_HEX];
+        struct stat info;
+        if (n != 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+            info.st_size <= FILE_MAX_BYTES && fr_sha256_file(path, hash, NULL) == 0)
+            json_object_set_new(files, word, json_string(hash));
+        free(path);
+        free(word);
+        shell += n;
+    }
+}
+
+json_t *fr_rung_files(const fr_rung *r)
+{
+    json_t *files = json_object();
+    put_files(r->with.task_dir, r->strategy->build, files);
+    put_files(r->with.task_dir, r->strategy->answer, files);
+    put_files(r->with.task_dir, r->with.metric->command, files);
+    return files;
 }
 
 static void key(const fr_rung *r, json_t *settings)

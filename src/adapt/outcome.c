@@ -51,6 +51,7 @@ void fr_outcome_fini(fr_outcome *o)
     json_decref(o->chosen);
     json_decref(o->training);
     json_decref(o->notes);
+    json_decref(o->files);
     json_decref(o->origin);
     *o = (fr_outcome){ 0 };
 }
@@ -172,6 +173,8 @@ json_t *fr_outcome_json(const fr_outcome *o, const char *key)
         json_object_set(all, "training", o->training);
     if (o->notes != NULL)
         json_object_set(all, "notes", o->notes);
+    if (json_object_size(o->files) != 0)
+        json_object_set(all, "files", o->files);
     return all;
 }
 
@@ -209,6 +212,7 @@ bool fr_outcome_read(const char *dir, const char *key, fr_outcome *out)
         .chosen = json_incref(json_object_get(all, "chosen_on_dev")),
         .training = json_incref(json_object_get(all, "training")),
         .notes = json_incref(json_object_get(all, "notes")),
+        .files = json_incref(json_object_get(all, "files")),
         .origin = all,
     };
     snprintf(out->status, sizeof(out->status), "%s", status);

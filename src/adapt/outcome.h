@@ -33,6 +33,7 @@ typedef struct {
     double measured_s;
     bool has_artifact;
     json_t *chosen, *training, *notes; /* owned; NULL: none */
+    json_t *files;                     /* owned: fr_rung_files() when it ended; NULL: not known */
     json_t *origin;                    /* owned: what it was read from; keeps source texts alive */
 } fr_outcome;
 void fr_outcome_fini(fr_outcome *o);

@@ -133,6 +133,12 @@ void fr_rung_free(fr_rung *r);
 void fr_rung_doing(fr_rung *r, const char *fmt, ...) FR_PRINTF(2, 3);
 void fr_rung_note(fr_rung *r, const char *fmt, ...) FR_PRINTF(2, 3);
 
+/**
+ * The files that the user's commands (of the rung, of the metric) name, with their SHA-256: a line
+ * stays the same when the script that it names is mended. Owned: json_decref().
+ */
+json_t *fr_rung_files(const fr_rung *r);
+
 /** Scores predictions by the task's metric; scores [n]. Not for perplexity. */
 int fr_score_rows(const fr_task_metric *metric, const char *task_dir, const fr_str *inputs,
                   char *const *predictions, const fr_str *references, size_t n, double *scores,
