@@ -46,7 +46,7 @@ int main(int argc, char **argv)
         fr_index_search(index, question, k < K_MAX ? k : K_MAX, &hits, NULL);
         for (size_t i = 0; i < hits.n; i++)
             passages[i] = fr_str_of(hits.at[i].text);
-        fr_extract_answer(question, passages, hits.n, fr_index_idf, index, &out);
+        fr_extract_answer(NULL, question, passages, hits.n, fr_index_idf, index, &out);
         double right = fr_metric_find("exact-match")->score(fr_buf_str(&out), gold);
         f1 += fr_metric_find("token-f1")->score(fr_buf_str(&out), gold);
         em += right;

@@ -77,8 +77,10 @@ typedef struct {
     const json_t *answers;
 } dump;
 
-static void dump_span(void *user, fr_str span, const float features[EXTRACT_N])
+static void dump_span(void *user, fr_str span, const extract_place *at,
+                      const float features[EXTRACT_N])
 {
+    (void)at;
     dump *d = user;
     float head[2] = { d->number, (float)best_score(fr_metric_find("token-f1"), d->answers, span) };
     fwrite(head, sizeof(float), 2, d->to);
@@ -92,7 +94,7 @@ static double evaluate(paragraphs *all, double *em)
     *em = 0.0;
     for (size_t i = 0; i < n_items; i++) {
         FR_AUTO(fr_buf) out = { 0 };
-        fr_extract_answer(items[i].question, &items[i].context, 1, idf_memo, all, &out);
+        fr_extract_answer(NULL, items[i].question, &items[i].context, 1, idf_memo, all, &out);
         double best_f1 = best_score(f1, items[i].answers, fr_buf_str(&out));
         double best_em = best_score(exact, items[i].answers, fr_buf_str(&out));
         f1_sum += best_f1;

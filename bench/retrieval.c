@@ -40,7 +40,7 @@ static void ask(fr_index *index, const json_t *qa, const char *right, tally *t)
     t->at_5 += found;
     FR_AUTO(fr_buf) out = { 0 };
     begin_s = fr_cpu_self_s();
-    fr_extract_answer(question, passages, hits.n, fr_index_idf, index, &out);
+    fr_extract_answer(NULL, question, passages, hits.n, fr_index_idf, index, &out);
     t->extract_s += fr_cpu_self_s() - begin_s;
     double f1 = 0.0, em = 0.0;
     json_t *answers = json_object_get(qa, "answers");

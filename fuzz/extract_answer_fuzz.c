@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (n_parts < 2)
         return 0;
     FR_AUTO(fr_buf) out = { 0 };
-    fr_extract_answer(part[0], part + 1, n_parts - 1, same, NULL, &out);
+    fr_extract_answer(NULL, part[0], part + 1, n_parts - 1, same, NULL, &out);
     bool found = out.n == 0;
     for (size_t i = 1; i < n_parts && !found; i++)
         found = fr_str_find(part[i], fr_buf_str(&out), &at);

@@ -55,12 +55,35 @@ int fr_classifier_save(const fr_classifier *c, const char *path, fr_err *err);
 int fr_classifier_load(const char *path, fr_classifier **out, fr_err *err);
 
 /**
- * The best answer span for a question inside passages: the sentence that shares the most
- * (idf-weighted) words with it, then the part of the sentence the question does not already say.
- * Appended to out; nothing when the passages are empty.
+ * The best answer span for a question inside passages, by a log-linear model over every short span
+ * of every sentence. Appended to out; nothing when the passages are empty.
+ *
+ * learned  what examples of one's own taught; NULL: the general weights alone.
  */
+typedef struct fr_extractor fr_extractor;
 typedef double (*fr_idf_fn)(void *user, fr_str term);
-void fr_extract_answer(fr_str question, const fr_str *passages, size_t n, fr_idf_fn idf, void *user,
-                       fr_buf *out);
+void fr_extract_answer(const fr_extractor *learned, fr_str question, const fr_str *passages,
+                       size_t n, fr_idf_fn idf, void *user, fr_buf *out);
+
+/** A question, its answer, and passages of which one should hold it. */
+typedef struct {
+    fr_str question, answer;
+    const fr_str *passages;
+    size_t n_passages;
+} fr_extract_example;
+
+/**
+ * Fits the model to examples: the general weights, and what goes with which word of a question,
+ * by AdaGrad (Duchi et al. 2011, jmlr.org/papers/v12/duchi11a.html) with a penalty on leaving
+ * where they began. Examples whose answer is no span are passed over. The same examples and seed
+ * give the same bits. FR_E_INTERRUPTED.
+ */
+int fr_extractor_fit(const fr_extract_example *examples, size_t n, fr_idf_fn idf, void *user,
+                     uint64_t seed, const fr_progress *progress, fr_extractor **out, fr_err *err);
+void fr_extractor_free(fr_extractor *e);
+FR_AUTOPTR_DEFINE(fr_extractor);
+int fr_extractor_save(const fr_extractor *e, const char *path, fr_err *err);
+/** FR_E_FORMAT for any other file. */
+int fr_extractor_load(const char *path, fr_extractor **out, fr_err *err);
 
 #endif

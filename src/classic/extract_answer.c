@@ -311,7 +311,7 @@ static void search_sentence(const reading *r, size_t at, double share_best, extr
             look_around(&c, first, end);
             fr_str span = { r->p->text.at + words[first].begin,
                             words[end - 1].end - words[first].begin };
-            fn(user, span, c.features);
+            fn(user, span, &(extract_place){ r->q, r->p, c.s, first, end }, c.features);
         }
     }
 }
@@ -342,24 +342,26 @@ void extract_spans(fr_str question_text, const fr_str *passages, size_t n, fr_id
 }
 
 typedef struct {
+    const fr_extractor *learned;
     float score;
     fr_str span;
 } best_span;
 
-static void keep_best(void *user, fr_str span, const float features[EXTRACT_N])
+static void keep_best(void *user, fr_str span, const extract_place *at,
+                      const float features[EXTRACT_N])
 {
     best_span *best = user;
-    float score = 0.0f;
-    for (size_t i = 0; i < EXTRACT_N; i++)
-        score += EXTRACT_WEIGHTS[i] * features[i];
-    if (best->span.n == 0 || score > best->score)
-        *best = (best_span){ score, span };
+    float score = extract_score(best->learned, at, features);
+    if (best->span.n == 0 || score > best->score) {
+        best->score = score;
+        best->span = span;
+    }
 }
 
-void fr_extract_answer(fr_str question_text, const fr_str *passages, size_t n, fr_idf_fn idf,
-                       void *user, fr_buf *out)
+void fr_extract_answer(const fr_extractor *learned, fr_str question_text, const fr_str *passages,
+                       size_t n, fr_idf_fn idf, void *user, fr_buf *out)
 {
-    best_span best = { 0 };
+    best_span best = { .learned = learned };
     extract_spans(question_text, passages, n, idf, user, keep_best, &best);
     fr_buf_put_str(out, best.span);
 }

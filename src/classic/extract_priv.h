@@ -26,6 +26,7 @@ enum {
 typedef struct {
     size_t begin, end; /* bytes of the passage */
     size_t fold_at, fold_n;
+    uint64_t hash; /* of the folded word */
     unsigned kinds;
     unsigned gap; /* what stands before it */
 } passage_word;
@@ -149,9 +150,34 @@ enum { EXTRACT_KIND_FEATURES(EXTRACT_NAME) EXTRACT_N_BY_KIND };
 /** [EXTRACT_N]: the common ones, then those of each kind; made by bench/fit_extraction.py. */
 extern const float EXTRACT_WEIGHTS[EXTRACT_N];
 
-/** Every span that may be the answer, with its features: for fitting the weights. */
-typedef void (*extract_span_fn)(void *user, fr_str span, const float features[EXTRACT_N]);
+/** Where a span stands: its sentence, and its words first…end-1 of the passage. */
+typedef struct {
+    const question *q;
+    const passage *p;
+    sentence s;
+    size_t first, end;
+} extract_place;
+
+/** Every span that may be the answer, with its features. */
+typedef void (*extract_span_fn)(void *user, fr_str span, const extract_place *at,
+                                const float features[EXTRACT_N]);
 void extract_spans(fr_str question, const fr_str *passages, size_t n, fr_idf_fn idf, void *user,
                    extract_span_fn fn, void *fn_user);
+
+/* --- what is learned from examples (extract_fit.c) -------------------------------------------- */
+
+/* Words of the question beside the span's shape, its own words and those around it, as buckets of
+ * a table: "colour" goes with "crimson", "born" with a year. */
+#define EXTRACT_BUCKETS   32768
+#define EXTRACT_PAIRS_MAX 128
+
+struct fr_extractor {
+    float weights[EXTRACT_N];
+    float pairs[EXTRACT_BUCKETS];
+};
+/** Buckets of a span, at most EXTRACT_PAIRS_MAX. */
+size_t extract_pairs(const extract_place *at, uint32_t buckets[EXTRACT_PAIRS_MAX]);
+float extract_score(const fr_extractor *e, const extract_place *at,
+                    const float features[EXTRACT_N]); /* e NULL: the general weights */
 
 #endif

@@ -4,6 +4,7 @@
 #include <utf8proc.h>
 
 #include "base/hash.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "classic/extract_priv.h"
 #include "text/utf8.h"
@@ -211,6 +212,8 @@ static void put_word(passage *p, fr_str text, size_t begin, size_t end, unsigned
     p->words[p->n_words++] = (passage_word){
         .begin = begin, .end = end, .fold_at = fold, .fold_n = p->folds.n - fold, .gap = gap
     };
+    const fr_str folded = passage_fold(p, p->n_words - 1);
+    p->words[p->n_words - 1].hash = fr_hash64(folded.at, folded.n, 0);
 }
 
 fr_str passage_fold(const passage *p, size_t i)

@@ -91,7 +91,7 @@ static void extract(fr_answering *a, fr_str question, fr_answered *out)
     FR_AUTO(fr_buf) text = { 0 };
     for (size_t i = 0; i < out->hits.n; i++)
         passages[i] = fr_str_of(out->hits.at[i].text);
-    fr_extract_answer(question, passages, out->hits.n, fr_index_idf, a->index, &text);
+    fr_extract_answer(NULL, question, passages, out->hits.n, fr_index_idf, a->index, &text);
     size_t in = fr_passage_with(&out->hits, fr_buf_str(&text));
     if (in < out->hits.n)
         out->cited[out->n_cited++] = in + 1;
