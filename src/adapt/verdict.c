@@ -69,12 +69,12 @@ static horizon_figure horizon_of(const fr_verdict_parts *p, const fr_outcome *o)
     e.low_j = fr_horizon_j(&p->horizon, &cost[0], p->requests);
     e.value_j = fr_horizon_j(&p->horizon, &cost[1], p->requests);
     e.high_j = fr_horizon_j(&p->horizon, &cost[2], p->requests);
-    /* the machine is taken for as long as it works; always on: for the whole time */
+    /* the machine is taken for as long as it works; awake day and night: for the whole time */
     double loads = fr_horizon_loads(&p->horizon, &cost[1], p->requests);
     double seconds =
         o->build.duration_s + p->requests * o->request.duration_s + loads * o->load.duration_s;
     double cpu_s = o->build.cpu_s + p->requests * o->request.cpu_s + loads * o->load.cpu_s;
-    double reserved_s = p->horizon.hosting == FR_HOSTING_ALWAYS_ON
+    double reserved_s = fr_horizon_is_awake(&p->horizon, &cost[1], p->requests)
                             ? o->build.duration_s + p->horizon.days * 86400
                             : seconds;
     fr_carbon carbon = fr_carbon_of(e, p->place, fr_embodied_g(&p->host, reserved_s));
@@ -148,6 +148,8 @@ static void put_figures(json_t *o, const fr_verdict_rung *v, const horizon_figur
     json_object_set_new(energy, "evaluate", part_json(out, out->evaluate));
     json_object_set_new(energy, "per_request",
                         fr_json_number(tried ? out->request.total.value_j : NAN));
+    json_object_set_new(energy, "per_request_active", /* without the idle of its seconds */
+                        fr_json_number(tried ? out->request.active.value_j : NAN));
     json_object_set_new(energy, "horizon", fr_json_number(tried ? h->energy.value_j : NAN));
     json_object_set_new(o, "energy_j", energy);
     json_object_set_new(o, "energy_low_j", tried ? ends_json(out, h, -1) : json_null());

@@ -14,13 +14,23 @@ const char *fr_hosting_name(fr_hosting h)
     return NAMES[h];
 }
 
+/* One load, idle day and night, and of each request its own work. */
+static double awake_j(const fr_horizon *h, const fr_option_cost *c, double requests)
+{
+    return c->load_j + requests * c->request_active_j + h->idle_power_w * h->days * DAY_S;
+}
+
+/* Whether anybody can say what staying awake draws. */
+static bool may_stay_awake(const fr_horizon *h, const fr_option_cost *c)
+{
+    return h->idle_power_w > 0 && !isnan(c->request_active_j);
+}
+
 double fr_horizon_j(const fr_horizon *h, const fr_option_cost *c, double requests)
 {
-    double horizon_s = h->days * DAY_S;
     switch (h->hosting) {
     case FR_HOSTING_ALWAYS_ON:
-        return c->build_j + c->load_j + requests * c->request_active_j +
-               h->idle_power_w * horizon_s;
+        return c->build_j + awake_j(h, c, requests);
     case FR_HOSTING_BATCH:
         return c->build_j + requests * c->request_j + h->days * c->load_j;
     case FR_HOSTING_SLEEPS:
@@ -30,24 +40,22 @@ double fr_horizon_j(const fr_horizon *h, const fr_option_cost *c, double request
     /* a load that nobody knows is not free: fmin() would drop the NAN */
     if (isnan(c->load_j))
         return NAN;
-    double stay_awake_j = h->idle_power_w > 0 ? h->idle_power_w * horizon_s : INFINITY;
-    return c->build_j + requests * c->request_j + fmin(requests * c->load_j, stay_awake_j);
+    double asleep_j = requests * (c->request_j + c->load_j);
+    return c->build_j + (may_stay_awake(h, c) ? fmin(asleep_j, awake_j(h, c, requests)) : asleep_j);
+}
+
+bool fr_horizon_is_awake(const fr_horizon *h, const fr_option_cost *c, double requests)
+{
+    if (h->hosting == FR_HOSTING_ALWAYS_ON || h->hosting == FR_HOSTING_BATCH)
+        return h->hosting == FR_HOSTING_ALWAYS_ON;
+    return may_stay_awake(h, c) && requests * (c->request_j + c->load_j) > awake_j(h, c, requests);
 }
 
 double fr_horizon_loads(const fr_horizon *h, const fr_option_cost *c, double requests)
 {
-    switch (h->hosting) {
-    case FR_HOSTING_ALWAYS_ON:
-        return 1;
-    case FR_HOSTING_BATCH:
+    if (h->hosting == FR_HOSTING_BATCH)
         return h->days;
-    case FR_HOSTING_SLEEPS:
-    case FR_HOSTING_NONE:
-        break;
-    }
-    bool stays_awake =
-        h->idle_power_w > 0 && requests * c->load_j > h->idle_power_w * h->days * DAY_S;
-    return stays_awake ? 1 : requests;
+    return fr_horizon_is_awake(h, c, requests) ? 1 : requests;
 }
 
 static size_t least(const fr_horizon *h, const fr_option_cost *options, size_t n, double requests)
@@ -89,17 +97,25 @@ static void put_point(points *p, double requests)
 static size_t pieces_of(const fr_horizon *h, const fr_option_cost *c, double fixed[2],
                         double slope[2])
 {
-    double at_zero = fr_horizon_j(h, c, 0);
-    if (h->hosting != FR_HOSTING_SLEEPS && h->hosting != FR_HOSTING_NONE) {
-        fixed[0] = at_zero;
-        slope[0] = h->hosting == FR_HOSTING_ALWAYS_ON ? c->request_active_j : c->request_j;
+    const double at_zero_j = fr_horizon_j(h, c, 0);
+    switch (h->hosting) {
+    case FR_HOSTING_ALWAYS_ON:
+        fixed[0] = at_zero_j;
+        slope[0] = c->request_active_j;
         return 1;
+    case FR_HOSTING_BATCH:
+        fixed[0] = at_zero_j;
+        slope[0] = c->request_j;
+        return 1;
+    case FR_HOSTING_SLEEPS:
+    case FR_HOSTING_NONE:
+        break;
     }
-    fixed[0] = at_zero;
+    fixed[0] = at_zero_j;
     slope[0] = c->request_j + c->load_j;
-    fixed[1] = at_zero + h->idle_power_w * h->days * DAY_S;
-    slope[1] = c->request_j;
-    return 2;
+    fixed[1] = c->build_j + awake_j(h, c, 0);
+    slope[1] = c->request_active_j;
+    return may_stay_awake(h, c) ? 2 : 1;
 }
 
 size_t fr_horizon_crossings(const fr_horizon *h, const fr_option_cost *options, size_t n,

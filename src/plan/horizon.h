@@ -9,14 +9,15 @@
  * Hosting says whose idle the horizon carries:
  *   always-on  the host draws its idle power day and night; requests add their own work
  *   sleeps     nothing is drawn between requests, but each one then has to wake the model (load_j),
- *              unless staying awake until the next one is cheaper: per request the smaller of
- *              load_j and idle power × mean gap. (With requests at random times the best waiting
- *              time is either none or for ever, so no time-out has to be assumed.)
+ *              unless staying awake is cheaper, which is always-on's sum. (With requests at random
+ *              times the best waiting time is either none or for ever, so no time-out has to be
+ *              assumed.)
  *   batch      requests are gathered and answered once a day: one load a day, no idle between
  */
 #ifndef FR_PLAN_HORIZON_H
 #define FR_PLAN_HORIZON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum fr_hosting {
@@ -43,6 +44,9 @@ typedef struct {
 
 /** Energy of `requests` requests over the horizon [J]. */
 double fr_horizon_j(const fr_horizon *h, const fr_option_cost *c, double requests);
+
+/** Whether the host draws its idle power day and night: always on, or asleep never worth it. */
+bool fr_horizon_is_awake(const fr_horizon *h, const fr_option_cost *c, double requests);
 
 /**
  * How often the model is woken over the horizon: once (always on, or asleep never worth it), once a

@@ -34,7 +34,7 @@ typedef struct {
     bool reaches; /* the score itself, whatever its interval */
     fr_met met;
     double quality, ci_low, ci_high, n;
-    double build_j, load_j, evaluate_j, request_j, horizon_j;
+    double build_j, load_j, evaluate_j, request_j, request_active_j, horizon_j;
     double request_low_j, request_high_j, horizon_low_j, horizon_high_j;
     double predicted_j, predicted_low_j, predicted_high_j;
     double carbon_build_g, carbon_request_g, carbon_horizon_g;

@@ -69,6 +69,8 @@ static void read_rung(const json_t *o, const fr_view *v, fr_view_rung *r)
     r->load_j = first_of(fr_json_number_at(o, "load_j"), fr_json_number_at(o, "energy_j.load"));
     r->evaluate_j = fr_json_number_at(o, "energy_j.evaluate");
     r->request_j = fr_json_number_at(o, "energy_j.per_request");
+    r->request_active_j =
+        first_of(fr_json_number_at(o, "energy_j.per_request_active"), r->request_j);
     r->horizon_j = fr_json_number_at(o, "energy_j.horizon");
     r->request_low_j = fr_json_number_at(o, "energy_low_j.per_request");
     r->request_high_j = fr_json_number_at(o, "energy_high_j.per_request");
@@ -146,17 +148,14 @@ double fr_view_horizon_j(const fr_view *v, const fr_view_rung *r, double request
     double idle_j = isnan(v->days) ? 0 : idle_w * v->days * 86400;
     if (isnan(r->request_j))
         return NAN;
-    if (strcmp(v->hosting, "always-on") == 0) {
-        /* of a request only what is beyond idle: what the verdict's own horizon leaves for it */
-        double active_j = (r->horizon_j - build_j - load_j - idle_j) / v->requests;
-        if (!(active_j > 0))
-            active_j = r->request_j;
-        return build_j + load_j + requests * active_j + idle_j;
-    }
+    /* awake day and night: of a request only what is beyond idle */
+    const double awake_j = build_j + load_j + requests * r->request_active_j + idle_j;
+    if (strcmp(v->hosting, "always-on") == 0)
+        return awake_j;
     if (strcmp(v->hosting, "batch") == 0)
         return build_j + requests * r->request_j + (isnan(v->days) ? 1 : v->days) * load_j;
-    double wake_j = requests * load_j;
-    return build_j + requests * r->request_j + (idle_j > 0 ? fmin(wake_j, idle_j) : wake_j);
+    const double asleep_j = build_j + requests * (r->request_j + load_j);
+    return idle_j > 0 ? fmin(asleep_j, awake_j) : asleep_j; /* fmin() drops an unknown */
 }
 
 bool fr_view_has_score(const fr_view_rung *r)

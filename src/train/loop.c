@@ -26,7 +26,7 @@ typedef struct {
     int64_t start_ns, last_save_ns;
     double elapsed_before_s, cpu_before_s;
     uint64_t tokens_before;
-    bool early, budget;
+    bool early, budget, stopped;
 } session;
 
 /* Not getrusage(): its maximum also knows the program that started this one. */
@@ -37,6 +37,13 @@ uint64_t fr_peak_rss_bytes(void)
         return 0;
     const char *at = strstr(fr_buf_text(&status), "VmHWM:");
     return at != NULL ? strtoull(at + 6, NULL, 10) * 1024 : 0;
+}
+
+/* Once asked to stop, it stays so. */
+static bool is_stopped(session *s)
+{
+    s->stopped = s->stopped || fr_progress_stopped(s->loop->progress);
+    return s->stopped;
 }
 
 static double elapsed_s(const session *s)
@@ -200,7 +207,8 @@ static double recent_loss(const fr_train_state *st)
     return n > 0 ? total / (double)n : NAN;
 }
 
-static void step(session *s)
+/* False: stopped in the middle, and nothing was changed: a resume takes the same rows again. */
+static bool step(session *s)
 {
     const int64_t from_ns = fr_now_monotonic_ns();
     fr_train_state *st = &s->state;
@@ -218,6 +226,8 @@ static void step(session *s)
     for (size_t done = 0; n_loss > 0 && done < s->n_pieces;) {
         done += fr_packer_fill(&s->packer, s->pieces + done, s->n_pieces - done);
         loss += fr_graph_run(s->graph, &s->packer.batch, 1.0f / (float)n_loss);
+        if (done < s->n_pieces && is_stopped(s))
+            return false;
     }
     fr_update update = s->loop->update;
     update.lr = lr;
@@ -245,11 +255,13 @@ static void step(session *s)
              (unsigned long long)st->step, recent_loss(st));
     fr_progress_step(s->loop->progress, "train", (double)st->tokens, (double)planned_tokens(s),
                      "tokens", note);
+    return true;
 }
 
 /* ---- watching the dev split ---------------------------------------------------------------------
  */
 
+/* NAN where it was stopped. */
 static double dev_loss(session *s, const fr_stage *stage)
 {
     const int64_t from_ns = fr_now_monotonic_ns();
@@ -265,6 +277,10 @@ static double dev_loss(session *s, const fr_stage *stage)
             loss += fr_graph_run(s->graph, &s->packer.batch, 0);
             n_loss += s->packer.batch.n_loss;
             tokens += s->packer.batch.n;
+            if (done < n && is_stopped(s)) {
+                n_loss = 0;
+                break;
+            }
         }
     }
     fr_feed_fini(&feed);
@@ -292,8 +308,10 @@ static bool watch(session *s, bool at_end)
     const fr_stage *stage = &s->loop->stages[st->stage];
     if (stage->dev == NULL || (st->stage_tokens < st->next_eval && !at_end))
         return false;
-    st->next_eval = st->stage_tokens + stage->eval_every;
     const double loss = dev_loss(s, stage);
+    if (s->stopped)
+        return false;
+    st->next_eval = st->stage_tokens + stage->eval_every;
     st->dev_last = loss;
     if (isnan(st->dev_first))
         st->dev_first = loss;
@@ -353,6 +371,17 @@ static int next_stage(session *s, fr_err *err)
     return st->stage < s->loop->n_stages ? open_stage(s, err) : 0;
 }
 
+/* Stopped by the user: with a checkpoint, nothing is lost but the step in progress. */
+static int leave(session *s, fr_err *err)
+{
+    const char *dir = s->loop->checkpoint_dir;
+    FR_TRY(save(s, err));
+    return fr_fail(err, FR_E_INTERRUPTED,
+                   dir != NULL ? "Run the same command again to go on." : NULL,
+                   "stopped after step %llu%s%s", (unsigned long long)s->state.step,
+                   dir != NULL ? "; checkpoint in " : "", dir != NULL ? dir : "");
+}
+
 static int train(session *s, fr_err *err)
 {
     const fr_loop *loop = s->loop;
@@ -362,21 +391,16 @@ static int train(session *s, fr_err *err)
     while (st->stage < loop->n_stages && !s->early && !s->budget) {
         const fr_stage *stage = &loop->stages[st->stage];
         const bool at_end = st->stage_tokens >= stage->tokens;
-        if (watch(s, at_end) || at_end) {
+        const bool over = watch(s, at_end) || at_end;
+        if (is_stopped(s) && !s->early)
+            return leave(s, err);
+        if (over) {
             if (!s->early)
                 FR_TRY(next_stage(s, err));
             continue;
         }
-        if (fr_progress_stopped(loop->progress)) {
-            FR_TRY(save(s, err));
-            return fr_fail(err, FR_E_INTERRUPTED,
-                           loop->checkpoint_dir != NULL ? "Run the same command again to go on."
-                                                        : NULL,
-                           "stopped after step %llu%s%s", (unsigned long long)st->step,
-                           loop->checkpoint_dir != NULL ? "; checkpoint in " : "",
-                           loop->checkpoint_dir != NULL ? loop->checkpoint_dir : "");
-        }
-        step(s);
+        if (!step(s))
+            return leave(s, err);
         if (!isfinite(recent_loss(st)))
             return fr_fail(err, FR_E_FAILED, "Lower the learning rate.",
                            "the loss is no number any more at step %llu",

@@ -22,8 +22,12 @@ static void each_hosting_carries_its_own_idle(void **state)
     h.hosting =
         FR_HOSTING_SLEEPS; /* a hundred wake-ups at 10 J are cheaper than 43 kJ of waiting */
     assert_float_equal(fr_horizon_j(&h, &c, 100), 1000 + 200 + 1000, 1e-6);
-    /* a million requests a day: staying awake is */
-    assert_float_equal(fr_horizon_j(&h, &c, 1e6), 1000 + 2e6 + 43200, 1e-3);
+    /* a million requests a day: staying awake is, and idle is counted once */
+    assert_float_equal(fr_horizon_j(&h, &c, 1e6), 1000 + 10 + 1.5e6 + 43200, 1e-3);
+    h.hosting = FR_HOSTING_ALWAYS_ON;
+    const double always_j = fr_horizon_j(&h, &c, 1e6);
+    h.hosting = FR_HOSTING_SLEEPS;
+    assert_float_equal(fr_horizon_j(&h, &c, 1e6), always_j, 1e-3);
     h.idle_power_w = 0; /* nobody knows the idle power: then no waiting is assumed */
     assert_float_equal(fr_horizon_j(&h, &c, 1e6), 1000 + 2e6 + 1e7, 1e-3);
 }

@@ -190,6 +190,42 @@ static void interrupted_and_resumed_is_uninterrupted_to_the_bit(void **state)
     assert_true(part.loss_first == whole.loss_first && part.loss_last == whole.loss_last);
 }
 
+/* Long steps and long looks at dev are left in their middle, and lose nothing. */
+static void a_stop_does_not_wait_for_a_step(void **state)
+{
+    const place *p = *state;
+    static const char *const CHECKPOINT[] = { "", "checkpoint: {dir: ckpt}\n" };
+    FR_AUTO(fr_buf) whole = { 0 };
+    FR_AUTO(fr_buf) resumed = { 0 };
+    fr_train_result r = { 0 };
+    write_rows(p, "long.jsonl", 400, 7);
+    for (int k = 0; k < 2; k++) {
+        FR_AUTO(fr_buf) c = { 0 };
+        fr_buf_put_f(&c,
+                     "model: {context: 64, dim: 32, layers: 2, heads: 4, kv_heads: 2, ffn: 48}\n"
+                     "tokenizer: {train: bpe, size: 300, files: [rows.jsonl]}\n"
+                     "seed: 3\nthreads: 2\nformat: f32\nout: model.gguf\n%s"
+                     "stages:\n  - {name: one, mix: {long.jsonl: 1}, sequence: 64, batch_tokens: "
+                     "7000, tokens: 20000, until: {dev: long.jsonl, every_tokens: 7000, rows: 400}}"
+                     "\n",
+                     CHECKPOINT[k]);
+        write_file(p, "train.yaml", fr_buf_str(&c));
+        int at_zero = 0; /* stops before the first step was whole */
+        for (int asked = 0; k == 1 && asked < 6; asked++) {
+            int left = asked;
+            fr_err err = { 0 };
+            const fr_progress progress = { NULL, stop_at, &left };
+            assert_int_equal(train(p, 0, &progress, &r, &err), FR_E_INTERRUPTED);
+            at_zero += strstr(err.what, "after step 0") != NULL;
+        }
+        assert_true(k == 0 || at_zero > 2);
+        assert_int_equal(train(p, 0, NULL, &r, NULL), 0);
+        bytes_of(p, "model.gguf", k == 0 ? &whole : &resumed);
+    }
+    assert_int_equal(whole.n, resumed.n);
+    assert_memory_equal(whole.at, resumed.at, whole.n);
+}
+
 static void threads_do_not_change_the_bits(void **state)
 {
     const place *p = *state;
@@ -562,6 +598,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(interrupted_and_resumed_is_uninterrupted_to_the_bit),
         TEST(a_deeper_model_begins_with_the_answers_of_the_shallower),
+        TEST(a_stop_does_not_wait_for_a_step),
         TEST(threads_do_not_change_the_bits),
         TEST(what_was_trained_is_what_inference_runs),
         TEST(other_architectures_begin_from_nothing_too),
