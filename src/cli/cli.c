@@ -103,13 +103,16 @@ int fr_cli_fail(fr_cli *cli, int rc, const fr_err *err)
         return 0;
     fr_live_clear(cli);
     cli->failed = true;
-    bool said = err != NULL && err->what[0] != '\0';
+    static const fr_err NOTHING;
+    if (err == NULL)
+        err = &NOTHING;
+    const bool said = err->what[0] != '\0';
     if (!said && ferror(stdout)) { /* fr_cli_put_json() gave its 1 up to here */
         fprintf(stderr, "frugal %s: cannot write the output\n", cli->command->name);
         return 1;
     }
     fprintf(stderr, "frugal %s: %s\n", cli->command->name, said ? err->what : fr_err_name(rc));
-    if (err != NULL && err->hint[0] != '\0')
+    if (err->hint[0] != '\0')
         fprintf(stderr, "%s\n", err->hint);
     if (rc == FR_E_INTERRUPTED && fr_signals_caught())
         return 128 + fr_signals_number();
