@@ -380,6 +380,23 @@ uint64_t fr_data_key(fr_str input)
     return fr_hash64(fr_buf_text(&plain), plain.n, 0x66727567);
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const fr_keyed *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+fr_keyed *fr_data_by_key(const fr_data *data)
+{
+    fr_keyed *sorted = FR_NEW_N(fr_keyed, data->n);
+    for (size_t i = 0; i < data->n; i++)
+        sorted[i] = (fr_keyed){ fr_data_key(data->at[i].input), i };
+    fr_sort(sorted, data->n, sizeof(*sorted), by_key);
+    return sorted;
+}
+
 void fr_data_put_json(fr_buf *out, fr_str input, fr_str output)
 {
     json_t *row = json_object();

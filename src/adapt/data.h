@@ -50,6 +50,12 @@ FR_AUTO_DEFINE(fr_data);
 void fr_data_put_json(fr_buf *out, fr_str input, fr_str output);
 /** What two inputs are compared by: case and runs of white space do not count. */
 uint64_t fr_data_key(fr_str input);
+/** Rows by that key, those of one input beside each other in their order. [n], owned: free(). */
+typedef struct {
+    uint64_t key;
+    size_t row;
+} fr_keyed;
+fr_keyed *fr_data_by_key(const fr_data *data);
 /** SHA-256 over all rows, as hex of 64 digits and a NUL. */
 int fr_data_hash(const fr_data *data, char out[65], fr_err *err);
 

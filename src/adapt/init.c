@@ -79,19 +79,6 @@ static guess guess_of(const fr_data *rows, size_t distinct)
 
 /* ---- the split ---------------------------------------------------------------------------- */
 
-typedef struct {
-    uint64_t key;
-    size_t row;
-} keyed;
-
-static int by_key(const void *a, const void *b)
-{
-    const keyed *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
 /* Rows of one input, [first, end) of the sorted ones. */
 typedef struct {
     size_t first, end;
@@ -99,7 +86,7 @@ typedef struct {
 
 /* Whether all of a group can be tested on: every label keeps a row to be learnt from. Then it is
  * taken out of what is left of its labels. */
-static bool take_group(const keyed *sorted, group g, const size_t *label, size_t *left)
+static bool take_group(const fr_keyed *sorted, group g, const size_t *label, size_t *left)
 {
     size_t i = g.first;
     while (i < g.end && left[label[sorted[i].row]] > 1)
@@ -119,15 +106,11 @@ static size_t choose_eval(const fr_data *rows, const guess *g, const size_t *lab
     size_t n = rows->n, wanted = FR_MIN(FR_MAX(n / EVAL_RATIO, (size_t)1), (size_t)EVAL_MAX);
     if (n >= 2 * FR_TARGET_ROWS) /* with fewer nobody could say whether a target is met */
         wanted = FR_MAX(wanted, (size_t)FR_TARGET_ROWS);
-    keyed *sorted = FR_NEW_N(keyed, n);
+    fr_keyed *sorted = fr_data_by_key(rows);
     group *groups = FR_NEW_N(group, n); /* by row */
     size_t *left = FR_NEW_N(size_t, g->n_labels), taken = 0;
-    for (size_t i = 0; i < n; i++) {
-        sorted[i] = (keyed){ fr_data_key(rows->at[i].input), i };
-        /* free answers need not stand in both halves */
+    for (size_t i = 0; i < n; i++) /* free answers need not stand in both halves */
         left[label[i]] = g->kind == FR_TASK_LABEL ? left[label[i]] + 1 : SIZE_MAX;
-    }
-    fr_sort(sorted, n, sizeof(*sorted), by_key);
     for (size_t first = 0, end; first < n; first = end) {
         for (end = first; end < n && sorted[end].key == sorted[first].key; end++)
             ;

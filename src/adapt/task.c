@@ -558,43 +558,27 @@ int fr_task_model_hash(const fr_task_model *m, char out[65], fr_err *err)
 
 /* ---- the data ----------------------------------------------------------------------------- */
 
-typedef struct {
-    uint64_t key;
-    size_t row;
-} keyed;
-
-static int by_key(const void *a, const void *b)
-{
-    const keyed *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
 /* Rows of train that stand in eval too are set aside, named and counted: what is to be tested on
  * must not be learnt, retrieved or shown. */
 static int set_leaks_aside(fr_task *task, fr_err *err)
 {
     size_t n = task->eval.n;
-    keyed *keys = FR_NEW_N(keyed, n);
-    for (size_t i = 0; i < n; i++)
-        keys[i] = (keyed){ fr_data_key(task->eval.at[i].input), i };
-    fr_sort(keys, n, sizeof(*keys), by_key);
+    fr_keyed *keys = fr_data_by_key(&task->eval);
     fr_data kept = { 0 };
     size_t leaks = 0;
     char named[96] = "";
     for (size_t i = 0; i < task->rows.n; i++) {
         const fr_datum *row = &task->rows.at[i];
-        keyed wanted = { fr_data_key(row->input), 0 };
+        const uint64_t wanted = fr_data_key(row->input);
         size_t low = 0, high = n;
         while (low < high) {
             size_t middle = (low + high) / 2;
-            if (keys[middle].key < wanted.key)
+            if (keys[middle].key < wanted)
                 low = middle + 1;
             else
                 high = middle;
         }
-        if (low == n || keys[low].key != wanted.key) {
+        if (low == n || keys[low].key != wanted) {
             fr_data_put(&kept, row->input, row->output, row->line);
             continue;
         }
